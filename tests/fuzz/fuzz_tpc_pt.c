@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuzz_ranges.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t list[TPC_PT_HEADER + TPC_RANGE_LEN * TPC_MAX_RANGES];
+	static struct tpc_range ranges[TPC_MAX_RANGES];
+	struct tpc_pt p, q;
+	struct sense s;
+	unsigned n;
+	size_t len;
+
+	if (size == 0)
+		return 0; /* PARAMETER LIST LENGTH 0 never comes this far */
+	s = tpc_pt_decode(data, size, &p);
+	if (!sense_is_good(s)) {
+		check_list_refusal(s, size);
+		return 0;
+	}
+	check_ranges(&p.ranges, data, size);
+	n = copy_ranges(&p.ranges, ranges);
+	len = tpc_pt_encode(list, sizeof(list), p.immed, p.rtv, p.timeout, p.rod_type, ranges, n);
+	FUZZ_CHECK(len <= sizeof(list));
+	FUZZ_CHECK(sense_is_good(tpc_pt_decode(list, len, &q)));
+	FUZZ_CHECK(q.immed == p.immed && q.rtv == p.rtv && q.timeout == p.timeout &&
+		   q.rod_type == p.rod_type);
+	check_same_ranges(&q.ranges, ranges, n);
+	return 0;
+}
