@@ -33,7 +33,7 @@ struct lu_info {
 	uint8_t naa_len;			  /* 8 (NAA 2h,3h,5h) or 16 (6h)  */
 	char target_name[SCSI_NAME_MAX + 1];	  /* iSCSI name; "" when unknown  */
 	uint16_t tpgt;				  /* target portal group tag      */
-	uint16_t rtpi;				  /* relative target port id, 1.. */
+	uint16_t rtpi;				  /* relative target port id; 0: unknown */
 	uint32_t block_size;			  /* 512 or 4096                  */
 	uint8_t lbppbe;	 /* log2 logical blocks per physical block                */
 	uint64_t blocks; /* capacity                                              */

@@ -88,11 +88,12 @@ static void put_identification(struct writer *w, const struct lu_info *lu)
 	put_designator_head(w, CODE_BINARY, OF_LU, TYPE_NAA, lu->naa_len);
 	wr_bytes(w, lu->naa, lu->naa_len);
 
-	put_designator_head(w, CODE_BINARY, OF_PORT, TYPE_REL_PORT, 4);
-	wr_be32(w, lu->rtpi);
-	put_designator_head(w, CODE_BINARY, OF_PORT, TYPE_PORT_GROUP, 4);
-	wr_be32(w, lu->tpgt);
-
+	if (lu->rtpi) {
+		put_designator_head(w, CODE_BINARY, OF_PORT, TYPE_REL_PORT, 4);
+		wr_be32(w, lu->rtpi);
+		put_designator_head(w, CODE_BINARY, OF_PORT, TYPE_PORT_GROUP, 4);
+		wr_be32(w, lu->tpgt);
+	}
 	if (!lu->target_name[0])
 		return;
 	put_lu_name(w, lu);

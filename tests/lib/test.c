@@ -13,7 +13,7 @@ static bool skipping;
 
 void test_skip(const char *why)
 {
-	printf("[SKIPPED] %s ", why);
+	printf("[SKIPPED] %s\n", why);
 	skipping = true;
 }
 

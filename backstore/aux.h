@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A few threads for system calls that io_uring lacks and that may block
+ * (lseek SEEK_DATA, FICLONERANGE, copy_file_range).  They own nothing.
+ */
+#ifndef BACKSTORE_AUX_H
+#define BACKSTORE_AUX_H
+
+#include "ring.h"
+
+struct aux;
+
+struct aux_job {
+	void (*work)(struct aux_job *job); /* on an aux thread; may block          */
+	void (*done)(struct aux_job *job); /* on @ring's thread, once              */
+	struct ring *ring;
+	struct ring_post post; /* aux's */
+	struct aux_job *next;  /* aux's */
+};
+
+int aux_new(struct aux **ret, unsigned threads);
+/* Ends the threads after their queue is empty.  No job may be submitted any more. */
+void aux_free(struct aux *aux);
+/* Any thread; @job stays valid until done. */
+void aux_submit(struct aux *aux, struct aux_job *job);
+
+#endif

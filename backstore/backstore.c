@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door: every transfer passes here, in this order: fence, guard, kind.
+ */
+#include "bs_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault.h"
+#include "rod.h"
+
+int bs_fail(char *err, size_t cap, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, cap, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int bs_init(struct backstore *bs, const struct bs_ops *ops, const struct bs_config *cfg,
+	    const struct bs_env *env)
+{
+	bs->path = strdup(cfg->path);
+	if (!bs->path)
+		return -ENOMEM;
+	bs->ops = ops;
+	bs->env = *env;
+	bs->read_only = cfg->read_only;
+	bs->physical_block = cfg->block_size;
+	return 0;
+}
+
+void bs_done(struct backstore *bs)
+{
+	free(bs->path);
+}
+
+int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs_env *env,
+	    char *err, size_t err_cap)
+{
+	bool mem = strncmp(cfg->path, "mem:", 4) == 0;
+	struct backstore *bs = NULL;
+	int r;
+
+	if (cfg->block_size != 512 && cfg->block_size != 4096)
+		return bs_fail(err, err_cap, -EINVAL, "%s: block size %u: give 512 or 4096",
+			       cfg->path, cfg->block_size);
+	r = (mem ? mem_open : file_open)(&bs, cfg, env, err, err_cap);
+	if (r < 0)
+		return r;
+	if (cfg->fault) {
+		struct backstore *inner = bs;
+
+		r = fault_wrap(&bs, inner, cfg->fault, err, err_cap);
+		if (r < 0) {
+			bs_close(inner);
+			return r;
+		}
+	}
+	*ret = bs;
+	return 0;
+}
+
+int bs_close(struct backstore *bs)
+{
+	if (!bs)
+		return 0;
+	assert(bs->in_flight == 0 && !bs->fence.first);
+	assert(bs->live_rods == 0);
+	return bs->ops->close(bs);
+}
+
+bool bs_idle(const struct backstore *bs)
+{
+	return bs->in_flight == 0 && bs->rods == 0;
+}
+
+int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap)
+{
+	unsigned long long have, want = size;
+	uint64_t now;
+	int r;
+
+	if (!bs->ops->size_now)
+		return bs_fail(err, err_cap, -EOPNOTSUPP, "%s: cannot change its size", bs->path);
+	r = bs->ops->size_now(bs, &now);
+	if (r < 0)
+		return bs_fail(err, err_cap, r, "%s: its size cannot be told: %s", bs->path,
+			       strerror(-r));
+	have = now;
+	if (size < bs->size)
+		return bs_fail(err, err_cap, -EINVAL,
+			       "%s: cannot become smaller while it is served (%llu bytes, now "
+			       "%llu)",
+			       bs->path, want, (unsigned long long)bs->size);
+	if (now != size)
+		return bs_fail(err, err_cap, -EINVAL,
+			       "%s: has %llu bytes, not %llu: first make it that large "
+			       "(truncate -s %llu)",
+			       bs->path, have, want, want);
+	bs->size = size;
+	return 0;
+}
+
+uint64_t bs_size(const struct backstore *bs)
+{
+	return bs->size;
+}
+
+const char *bs_path(const struct backstore *bs)
+{
+	return bs->path;
+}
+
+bool bs_read_only(const struct backstore *bs)
+{
+	return bs->read_only;
+}
+
+uint32_t bs_physical_block(const struct backstore *bs)
+{
+	return bs->physical_block;
+}
+
+int bs_check(struct backstore *bs)
+{
+	return bs->ops->check ? bs->ops->check(bs) : 0;
+}
+
+struct ring *bs_ring(const struct backstore *bs)
+{
+	return bs->env.ring;
+}
+
+const struct bs_stats *bs_stats(const struct backstore *bs)
+{
+	return &bs->stats;
+}
+
+/* What an operation is to the fence, the guard and the counters. */
+static const struct {
+	bool fenced, writes;
+	enum fence_mode mode;
+	size_t count, bytes; /* offsets into struct bs_stats; bytes 0: not counted */
+} io_ops[] = {
+	[IO_READ] = { true, false, FENCE_SHARED, offsetof(struct bs_stats, reads),
+		      offsetof(struct bs_stats, bytes_read) },
+	[IO_WRITE] = { true, true, FENCE_EXCLUSIVE, offsetof(struct bs_stats, writes),
+		       offsetof(struct bs_stats, bytes_written) },
+	[IO_FLUSH] = { false, false, FENCE_SHARED, offsetof(struct bs_stats, flushes), 0 },
+	[IO_ZERO] = { true, true, FENCE_EXCLUSIVE, offsetof(struct bs_stats, zeroes),
+		      offsetof(struct bs_stats, bytes_zeroed) },
+};
+
+static uint64_t *counter(struct backstore *bs, size_t at)
+{
+	return (uint64_t *)((char *)&bs->stats + at);
+}
+
+static void count(struct io *io, int res)
+{
+	struct backstore *bs = io->bs;
+
+	*counter(bs, io_ops[io->op].count) += 1;
+	if (res < 0)
+		bs->stats.errors++;
+	else if (io_ops[io->op].bytes)
+		*counter(bs, io_ops[io->op].bytes) += io->len;
+}
+
+/* The fence goes first: after done the owner may reuse or free @io. */
+void bs_io_done(struct io *io, int res)
+{
+	struct backstore *bs = io->bs;
+
+	count(io, res);
+	if (io_ops[io->op].fenced)
+		fence_release(&bs->fence, &io->fence);
+	bs->in_flight--;
+	io->done(io, res);
+}
+
+void bs_io_later(struct io *io, int res, void (*fn)(struct ring_post *post))
+{
+	io->res = res;
+	io->post.fn = fn;
+	ring_post(io->bs->env.ring, &io->post);
+}
+
+static void done_later(struct ring_post *post)
+{
+	struct io *io = container_of(post, struct io, post);
+
+	bs_io_done(io, io->res);
+}
+
+static void pass_guard(struct io *io)
+{
+	struct backstore *bs = io->bs;
+
+	if (io_ops[io->op].writes && bs->read_only) {
+		bs_io_later(io, -EROFS, done_later);
+		return;
+	}
+	if (io->len == 0 && io->op != IO_FLUSH) {
+		bs_io_later(io, 0, done_later);
+		return;
+	}
+	if (io_ops[io->op].writes)
+		rods_guard(bs, io->off, io->len);
+	bs->ops->submit(bs, io);
+}
+
+static void io_granted(struct fence_req *req)
+{
+	pass_guard(container_of(req, struct io, fence));
+}
+
+void bs_submit(struct backstore *bs, struct io *io)
+{
+	assert(ring_is_home(bs->env.ring));
+	assert(range_within(io->off, io->len, bs->size));
+	assert((io->op != IO_READ && io->op != IO_WRITE) || io->niov <= BS_MAX_IOV);
+	io->bs = bs;
+	io->progress = 0;
+	io->retries = 0;
+	io->kind = NULL;
+	io->timer.armed = false;
+	bs->in_flight++;
+	if (io_ops[io->op].fenced) {
+		io->range = (struct byte_range) { .off = io->off, .len = io->len };
+		io->fence.ranges = &io->range;
+		io->fence.n = 1;
+		io->fence.mode = io_ops[io->op].mode;
+		io->fence.granted = io_granted;
+		if (!fence_acquire(&bs->fence, &io->fence))
+			return;
+	}
+	pass_guard(io);
+}
+
+void bs_extents_done(struct extent_query *q, int res)
+{
+	q->bs->in_flight--;
+	q->done(q, res);
+}
+
+static void all_data(struct ring_post *post)
+{
+	struct extent_query *q = container_of(post, struct extent_query, post);
+
+	q->ret_len = q->len;
+	q->ret_hole = false;
+	bs_extents_done(q, 0);
+}
+
+void bs_extents(struct backstore *bs, struct extent_query *q)
+{
+	assert(q->len > 0 && range_within(q->off, q->len, bs->size));
+	q->bs = bs;
+	bs->in_flight++;
+	if (bs->ops->extents) {
+		bs->ops->extents(bs, q);
+		return;
+	}
+	q->post.fn = all_data;
+	ring_post(bs->env.ring, &q->post);
+}
+
+static void capture_done(struct ring_post *post)
+{
+	struct capture *c = container_of(post, struct capture, post);
+
+	c->bs->in_flight--;
+	c->done(c, c->res);
+}
+
+static void capture_end(struct capture *c, int res)
+{
+	c->res = res;
+	c->post.fn = capture_done;
+	ring_post(c->bs->env.ring, &c->post);
+}
+
+/* No write to the ranges is running now, and later ones will meet the guard. */
+static void capture_now(struct capture *c)
+{
+	c->ret_rod = rod_new(c->bs, c->ranges, c->n);
+	fence_release(&c->bs->fence, &c->fence);
+	capture_end(c, c->ret_rod ? 0 : -ENOMEM);
+}
+
+static void capture_granted(struct fence_req *req)
+{
+	capture_now(container_of(req, struct capture, fence));
+}
+
+void bs_capture(struct backstore *bs, struct capture *c)
+{
+	assert(ring_is_home(bs->env.ring));
+	for (unsigned i = 0; i < c->n; i++)
+		assert(range_within(c->ranges[i].off, c->ranges[i].len, bs->size));
+	c->bs = bs;
+	c->ret_rod = NULL;
+	c->res = 1; /* no outcome yet */
+	c->fence.ranges = c->ranges;
+	c->fence.n = c->n;
+	c->fence.mode = FENCE_EXCLUSIVE;
+	c->fence.granted = capture_granted;
+	bs->in_flight++;
+	if (fence_acquire(&bs->fence, &c->fence))
+		capture_now(c);
+}
+
+void bs_capture_cancel(struct capture *c)
+{
+	if (c->res == 1) {
+		fence_release(&c->bs->fence, &c->fence);
+		capture_end(c, -ECANCELED);
+		return;
+	}
+	/* Its done is on the way: only the outcome changes. */
+	rod_unref(c->ret_rod);
+	c->ret_rod = NULL;
+	c->res = -ECANCELED;
+}
+
+bool bs_tamper_again(struct io *io)
+{
+	struct backstore *bs = io->bs;
+
+	return bs->again_every && io->retries == 0 && ++bs->again_count % bs->again_every == 0;
+}
+
+uint64_t bs_tamper_len(struct backstore *bs, uint64_t len, uint32_t align)
+{
+	uint64_t half = len / 2 / align * align;
+
+	if (!bs->short_every || ++bs->short_count % bs->short_every || half == 0)
+		return len;
+	return half;
+}
+
+void iov_advance(struct iovec *iov, unsigned niov, uint64_t n)
+{
+	for (unsigned i = 0; i < niov && n > 0; i++) {
+		size_t take = iov[i].iov_len < n ? iov[i].iov_len : (size_t)n;
+
+		iov[i].iov_base = (char *)iov[i].iov_base + take;
+		iov[i].iov_len -= take;
+		n -= take;
+	}
+	assert(n == 0);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes on storage, behind one door.
+ *
+ * Every write to a backstore, whoever asks (host command, copy engine), goes
+ * through bs_submit: it passes the fence, then the guard (live rods that the
+ * write touches are cancelled before the write can start), then the kind's own
+ * submit.  Errors are -errno.  Knows no SCSI.  Home reactor only.
+ */
+#ifndef BACKSTORE_BACKSTORE_H
+#define BACKSTORE_BACKSTORE_H
+
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include "arena.h"
+#include "aux.h"
+#include "fence.h"
+#include "ranges.h"
+#include "ring.h"
+
+struct backstore;
+struct rod;
+
+enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_ZERO };
+
+#define IO_FUA 0x1 /* IO_WRITE, IO_ZERO: on stable storage before done */
+
+/* One transfer; embedded in its owner, who keeps it until done. */
+struct io {
+	enum io_op op;
+	unsigned flags;
+	uint64_t off, len; /* bytes; must lie inside bs_size (asserted)  */
+	struct iovec *iov; /* READ, WRITE: exactly @len bytes; caller's  */
+	unsigned niov;	   /* at most BS_MAX_IOV; the array may be changed meanwhile */
+	/*
+	 * 0: all @len bytes done; else -errno and nothing is promised of the range.
+	 * -ENODATA: the file has become shorter than it was (truncated by someone).
+	 * -ENOSPC: the file system is full.  Short transfers and EAGAIN are resumed
+	 * inside.  Called once, from the loop, never from inside bs_submit.
+	 */
+	void (*done)(struct io *io, int res);
+	/* the backstore's */
+	struct backstore *bs;
+	struct ring_op rop;
+	struct ring_post post;
+	struct ring_timer timer;
+	struct fence_req fence;
+	struct byte_range range;
+	struct io *next; /* in a kind's queue */
+	void *kind;	 /* what a kind remembers of it */
+	uint64_t progress;
+	unsigned retries;
+	int res;
+};
+#define BS_MAX_IOV 64
+
+void bs_submit(struct backstore *bs, struct io *io);
+
+/* What a backstore is opened with.  Strings are the caller's, read during open. */
+struct bs_config {
+	/*
+	 * "mem:" (anonymous memory, size needed; text after the colon is a name),
+	 * else a file or block device.
+	 */
+	const char *path;
+	uint64_t size;	     /* 0: as found; else create the file with it, or it must match */
+	uint32_t block_size; /* 512 or 4096 */
+	bool read_only;
+	bool direct;	   /* O_DIRECT */
+	const char *fault; /* fault injection, see fault.h; NULL: none */
+};
+
+struct bs_env { /* what backstores share; outlives them */
+	struct ring *ring;
+	struct aux *aux;
+};
+
+/*
+ * Opens, locks (flock, against other processes; by device and inode against
+ * this one) and checks.  May block, touches no ring: any thread.  -errno with a one-line reason
+ * that says what to do in @err: missing, unreadable, empty, not a multiple of the block size,
+ * served already (also under another name), no space to create (nothing is left behind), O_DIRECT
+ * impossible with this block size.
+ */
+int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs_env *env,
+	    char *err, size_t err_cap);
+/* Nothing in flight, and nobody holds a rod of it, not even a cancelled one. */
+bool bs_idle(const struct backstore *bs);
+/* Nothing in flight, no live rod (asserted).  Flushes and closes; blocks. -errno of the flush. */
+int bs_close(struct backstore *bs);
+
+uint64_t bs_size(const struct backstore *bs); /* bytes */
+/*
+ * The storage has been made larger by somebody and is @size bytes long now: from here
+ * on so is the backstore.  -EINVAL (smaller, not what the storage has),
+ * -EOPNOTSUPP (its size never changes), -errno; the reason in @err.
+ */
+int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap);
+const char *bs_path(const struct backstore *bs); /* as given */
+bool bs_read_only(const struct backstore *bs);
+uint32_t bs_physical_block(const struct backstore *bs); /* bytes, 512 at least */
+/* -ENODATA when the file is shorter than it was when opened; cheap, call each second. */
+int bs_check(struct backstore *bs);
+struct ring *bs_ring(const struct backstore *bs);
+
+/* Counters since open; plain reads on the home thread. */
+struct bs_stats {
+	uint64_t reads, writes, zeroes, flushes, errors;
+	uint64_t bytes_read, bytes_written, bytes_zeroed;
+	uint64_t rods_cancelled;
+};
+const struct bs_stats *bs_stats(const struct backstore *bs);
+
+/*
+ * Where data is, from @off on: the result says that [off, off+ret_len) is all
+ * data or all hole (reads as zeros, nothing allocated).  A kind that cannot tell
+ * says "data".  done on the ring's thread, from the loop.
+ */
+struct extent_query {
+	uint64_t off, len;
+	void (*done)(struct extent_query *q, int res); /* 0 or -errno */
+	uint64_t ret_len;			       /* 1..len */
+	bool ret_hole;
+	/* the backstore's */
+	struct backstore *bs;
+	struct aux_job job;
+	struct ring_post post;
+	int res;
+};
+void bs_extents(struct backstore *bs, struct extent_query *q);
+
+/*
+ * Freezes ranges into a rod: waits (exclusive fence over all of them) until
+ * running writes have ended, then marks them live.  @ranges are in ROD order and
+ * may be in any order on the medium; zero-length ones are allowed.
+ * done: 0 and ret_rod with one reference for the caller; or -ENOMEM.
+ */
+struct capture {
+	const struct byte_range *ranges; /* caller's until done */
+	unsigned n;
+	void (*done)(struct capture *c, int res);
+	struct rod *ret_rod;
+	/* the backstore's */
+	struct backstore *bs;
+	struct fence_req fence;
+	struct ring_post post;
+	int res;
+};
+void bs_capture(struct backstore *bs, struct capture *c);
+/* Withdraws a capture that has not been done yet; done comes with -ECANCELED. */
+void bs_capture_cancel(struct capture *c);
+
+#endif

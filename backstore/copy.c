@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A copy is a row of chunks, each one span of one destination range: read (from
+ * up to PIECES places of the source), checked against the rod, written; or
+ * zeroed, where the source has a hole.  A window of them is in flight; they end
+ * in any order, but are counted from the front.  No operation holds a fence
+ * while it waits for another, and the memory of a window is a run's own, so
+ * copies cannot wait for each other in a circle.
+ */
+#include "copy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bs_impl.h"
+
+#define PIECES	 8u	       /* eight source blocks of 512 make one of 4096 */
+#define ZERO_MAX (64ull << 20) /* one zeroing, so that deadlines are looked at  */
+/* Shorter holes are read: asking and zeroing would cost more than it saves. */
+#define HOLE_MIN (64ull << 10)
+
+struct copy_piece {
+	struct io io;
+	struct iovec iov;
+	struct copy_chunk *chunk;
+};
+
+struct copy_chunk {
+	struct copy_run *run;
+	char *mem;
+	uint64_t pos, len; /* where in the copy   */
+	uint64_t to;	   /* where on the target */
+	unsigned reading;  /* pieces under way    */
+	int err;
+	bool write_failed, done;
+	struct copy_piece pieces[PIECES];
+	struct io out;
+	struct iovec out_iov;
+};
+
+/* What is known of the source's holes: [off, off+len) of its backstore. */
+struct extent {
+	uint64_t off, len;
+	bool hole;
+};
+
+struct copy_run {
+	struct copy_engine *engine;
+	struct copy *c; /* NULL: free */
+	uint64_t total, pos;
+	unsigned range; /* the next byte goes to c->to[range].off + at */
+	uint64_t at;
+	uint64_t head, tail; /* chunks not yet counted: numbers head..tail-1 */
+	unsigned active;     /* of those, with something in flight          */
+	int err;
+	uint64_t err_pos;
+	bool write_failed;
+	struct extent known[2]; /* the last answer, and one asked ahead */
+	unsigned known_next;	/* the one to be replaced               */
+	bool asking;
+	struct extent_query query;
+	struct copy_run *next_free;
+	struct copy_chunk *chunks; /* window; number n is chunks[n % window] */
+};
+
+TAILQ_HEAD(copy_list, copy);
+
+struct copy_engine {
+	struct bs_env env;
+	struct copy_engine_config cfg;
+	struct arena *arena;
+	struct copy_run *runs, *free;
+	unsigned busy;
+	struct copy_list line;	/* waiting for a run, first come first served */
+	struct ring_timer look; /* looks at the line: work to do, or a deadline */
+};
+
+const struct copy_engine_config copy_engine_defaults = {
+	.chunk = 512u << 10,
+	.window = 8,
+	.copies = 4,
+};
+
+static void run_pump(struct copy_run *run);
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool past_deadline(const struct copy_engine *e, const struct copy *c)
+{
+	return c->deadline && ring_now(e->env.ring) >= c->deadline;
+}
+
+/* The first in the row decides what the copy ends with: the count stops there. */
+static void run_fail(struct copy_run *run, uint64_t pos, int err, bool write_failed)
+{
+	if (run->err && run->err_pos <= pos)
+		return;
+	run->err = err;
+	run->err_pos = pos;
+	run->write_failed = write_failed;
+}
+
+static void chunk_done(struct copy_chunk *ch)
+{
+	struct copy_run *run = ch->run;
+
+	ch->done = true;
+	run->active--;
+	if (ch->err)
+		run_fail(run, ch->pos, ch->err, ch->write_failed);
+	while (run->head < run->tail) {
+		struct copy_chunk *first = &run->chunks[run->head % run->engine->cfg.window];
+
+		if (!first->done || first->err)
+			break;
+		run->c->written += first->len;
+		run->head++;
+	}
+	run_pump(run);
+}
+
+static void out_done(struct io *io, int res)
+{
+	struct copy_chunk *ch = container_of(io, struct copy_chunk, out);
+	struct copy_stats *stats = &ch->run->c->stats;
+
+	if (res < 0) {
+		ch->err = res;
+		ch->write_failed = true;
+	} else if (io->op == IO_ZERO) {
+		stats->zeroed += ch->len;
+	} else {
+		stats->copied += ch->len;
+	}
+	chunk_done(ch);
+}
+
+static void chunk_out(struct copy_chunk *ch, enum io_op op)
+{
+	ch->out_iov = (struct iovec) { .iov_base = ch->mem, .iov_len = (size_t)ch->len };
+	ch->out.op = op;
+	ch->out.flags = 0;
+	ch->out.off = ch->to;
+	ch->out.len = ch->len;
+	ch->out.iov = &ch->out_iov;
+	ch->out.niov = op == IO_WRITE;
+	ch->out.done = out_done;
+	bs_submit(ch->run->c->dst, &ch->out);
+}
+
+/*
+ * All pieces are read.  That the rod is still not cancelled now proves that what
+ * was read is the frozen data (rod.h).
+ */
+static void chunk_read(struct copy_chunk *ch)
+{
+	const struct copy *c = ch->run->c;
+
+	if (!ch->err && rod_cancelled(c->src))
+		ch->err = -ESTALE;
+	if (!ch->err && c->cancelled)
+		ch->err = -ECANCELED;
+	if (ch->err)
+		chunk_done(ch);
+	else
+		chunk_out(ch, IO_WRITE);
+}
+
+static void piece_done(struct io *io, int res)
+{
+	struct copy_piece *p = container_of(io, struct copy_piece, io);
+	struct copy_chunk *ch = p->chunk;
+
+	if (res < 0)
+		ch->err = res;
+	else
+		ch->run->c->stats.read += io->len;
+	if (--ch->reading == 0)
+		chunk_read(ch);
+}
+
+static void ask(struct copy_run *run, struct byte_range place, uint64_t left);
+
+static void asked(struct extent_query *q, int res)
+{
+	struct copy_run *run = container_of(q, struct copy_run, query);
+	struct extent *to = &run->known[run->known_next];
+
+	run->asking = false;
+	/* Who does not get an answer reads. */
+	*to = (struct extent) { .off = q->off,
+				.len = res < 0 ? q->len : q->ret_len,
+				.hole = res == 0 && q->ret_hole };
+	run->known_next ^= 1;
+	run_pump(run);
+}
+
+static void ask(struct copy_run *run, struct byte_range place, uint64_t left)
+{
+	run->asking = true;
+	run->query.off = place.off;
+	run->query.len = min64(place.len, left);
+	run->query.done = asked;
+	bs_extents(rod_backstore(run->c->src), &run->query);
+}
+
+static const struct extent *known(struct copy_run *run, uint64_t off)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct extent *x = &run->known[i];
+
+		if (off >= x->off && off - x->off < x->len) {
+			run->known_next = i ^ 1; /* keep the one in use */
+			return x;
+		}
+	}
+	return NULL;
+}
+
+/* Asks for what follows the extent in use, while that is being copied. */
+static void ask_ahead(struct copy_run *run, uint64_t from)
+{
+	const struct copy *c = run->c;
+	uint64_t end = min64(c->src_off + run->total, rod_len(c->src));
+	struct byte_range place;
+
+	if (run->asking || from >= end)
+		return;
+	place = rod_map(c->src, from);
+	if (min64(place.len, end - from) < HOLE_MIN)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (place.off >= run->known[i].off &&
+		    place.off - run->known[i].off < run->known[i].len)
+			return;
+	ask(run, place, end - from);
+}
+
+enum plan { PLAN_WAIT, PLAN_ZERO, PLAN_READ };
+
+/*
+ * What to do with the next @left bytes of one destination range, and with how
+ * many of them at once: *ret_len, a multiple of the destination's block.
+ */
+static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
+{
+	const struct copy *c = run->c;
+	uint64_t from = c->src_off + run->pos, chunk = run->engine->cfg.chunk;
+	const struct extent *x;
+	struct byte_range place;
+	uint64_t len;
+
+	if (c->src == rod_zero() || from >= rod_len(c->src)) {
+		*ret_len = min64(left, ZERO_MAX);
+		return PLAN_ZERO;
+	}
+	place = rod_map(c->src, from);
+	len = min64(place.len, left);
+	*ret_len = min64(left, chunk);
+	if (len < HOLE_MIN)
+		return PLAN_READ;
+	x = known(run, place.off);
+	if (!x) {
+		if (!run->asking)
+			ask(run, place, rod_len(c->src) - from);
+		return PLAN_WAIT;
+	}
+	len = min64(len, x->len - (place.off - x->off));
+	ask_ahead(run, from + len);
+	if (x->hole && len >= HOLE_MIN) {
+		*ret_len = min64(len, ZERO_MAX) / c->dst_block * c->dst_block;
+		return PLAN_ZERO;
+	}
+	/* Data ends at the hole, so that the hole can be zeroed whole. */
+	if (!x->hole && len >= c->dst_block && len < chunk)
+		*ret_len = min64(left, len / c->dst_block * c->dst_block);
+	return PLAN_READ;
+}
+
+/* Sets up the reads for at most @len bytes; how many it came to be. */
+static uint64_t gather(struct copy_chunk *ch, uint64_t len, unsigned *ret_n)
+{
+	const struct copy *c = ch->run->c;
+	uint64_t from = c->src_off + ch->pos, have = rod_len(c->src) - from, at = 0;
+	unsigned n = 0;
+
+	while (at < len && at < have && n < PIECES) {
+		struct byte_range place = rod_map(c->src, from + at);
+		struct copy_piece *p = &ch->pieces[n++];
+
+		p->io.off = place.off;
+		p->io.len = min64(place.len, min64(len, have) - at);
+		p->iov.iov_base = ch->mem + at;
+		at += p->io.len;
+	}
+	if (at == have && at < len) {
+		/* past the end of the rod: zeros fill up the last block */
+		memset(ch->mem + at, 0, (size_t)(len - at));
+		at = len;
+	}
+	at = at / c->dst_block * c->dst_block;
+	/* What is beyond the last whole block comes with the next chunk. */
+	while (n > 0 && (uint64_t)((char *)ch->pieces[n - 1].iov.iov_base - ch->mem) >= at)
+		n--;
+	if (n > 0) {
+		struct copy_piece *p = &ch->pieces[n - 1];
+
+		p->io.len = min64(p->io.len, at - (uint64_t)((char *)p->iov.iov_base - ch->mem));
+	}
+	assert(at > 0 && n > 0);
+	*ret_n = n;
+	return at;
+}
+
+static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
+{
+	struct copy *c = run->c;
+	struct copy_chunk *ch = &run->chunks[run->tail % run->engine->cfg.window];
+	unsigned n = 0;
+
+	ch->pos = run->pos;
+	ch->to = c->to[run->range].off + run->at;
+	ch->err = 0;
+	ch->done = ch->write_failed = false;
+	ch->len = what == PLAN_ZERO ? len : gather(ch, len, &n);
+	run->tail++;
+	run->active++;
+	run->pos += ch->len;
+	run->at += ch->len;
+	if (what == PLAN_ZERO) {
+		chunk_out(ch, IO_ZERO);
+		return;
+	}
+	ch->reading = n;
+	for (unsigned i = 0; i < n; i++) {
+		struct copy_piece *p = &ch->pieces[i];
+
+		p->chunk = ch;
+		p->iov.iov_len = (size_t)p->io.len;
+		p->io.op = IO_READ;
+		p->io.flags = 0;
+		p->io.iov = &p->iov;
+		p->io.niov = 1;
+		p->io.done = piece_done;
+		bs_submit(rod_backstore(c->src), &p->io);
+	}
+}
+
+/* Why no new chunk may start, or 0. */
+static int reason_to_stop(const struct copy_engine *e, const struct copy *c)
+{
+	if (c->cancelled)
+		return -ECANCELED;
+	if (rod_cancelled(c->src))
+		return -ESTALE;
+	return past_deadline(e, c) ? -ETIME : 0;
+}
+
+static void look_soon(struct copy_engine *e)
+{
+	ring_timer_set(e->env.ring, &e->look, 0);
+}
+
+static void run_end(struct copy_run *run)
+{
+	struct copy_engine *e = run->engine;
+	struct copy *c = run->c;
+	struct rod *src = c->src;
+	int err = run->err;
+
+	assert(err || c->written == run->total);
+	run->c = NULL;
+	run->next_free = e->free;
+	e->free = run;
+	e->busy--;
+	c->run = NULL;
+	c->write_failed = run->write_failed;
+	if (!TAILQ_EMPTY(&e->line))
+		look_soon(e);
+	c->done(c, err);
+	rod_unref(src);
+}
+
+/* Starts what may be started; ends the copy when nothing is left or in flight. */
+static void run_pump(struct copy_run *run)
+{
+	struct copy *c = run->c;
+
+	while (!run->err && run->pos < run->total &&
+	       run->tail - run->head < run->engine->cfg.window) {
+		uint64_t left, len;
+		enum plan what;
+		int stop = reason_to_stop(run->engine, c);
+
+		if (stop) {
+			run_fail(run, run->pos, stop, false);
+			break;
+		}
+		left = c->to[run->range].len - run->at;
+		if (left == 0) {
+			run->range++;
+			run->at = 0;
+			continue;
+		}
+		what = plan(run, left, &len);
+		if (what == PLAN_WAIT)
+			break;
+		chunk_start(run, what, len);
+	}
+	if (run->active == 0 && !run->asking && (run->err || run->pos == run->total))
+		run_end(run);
+}
+
+static void run_start(struct copy_engine *e, struct copy *c)
+{
+	struct copy_run *run = e->free;
+
+	e->free = run->next_free;
+	e->busy++;
+	run->c = c;
+	c->run = run;
+	if (!ranges_sum(c->to, c->n, &run->total))
+		abort(); /* the caller has judged it */
+	run->pos = run->at = run->head = run->tail = 0;
+	run->range = run->active = 0;
+	run->err = 0;
+	run->write_failed = false;
+	run->known[0].len = run->known[1].len = 0;
+	run_pump(run);
+}
+
+/* Ends @c, which never got a run. */
+static void end_waiting(struct copy *c, int err)
+{
+	struct rod *src = c->src;
+
+	c->done(c, err);
+	rod_unref(src);
+}
+
+/* One step along the line; false when there is nothing to do now. */
+static bool look_once(struct copy_engine *e)
+{
+	struct copy *c;
+
+	TAILQ_FOREACH (c, &e->line, link) {
+		int stop = reason_to_stop(e, c);
+
+		if (!stop && !e->free)
+			continue;
+		TAILQ_REMOVE(&e->line, c, link);
+		if (stop)
+			end_waiting(c, stop);
+		else
+			run_start(e, c);
+		return true;
+	}
+	return false;
+}
+
+static void look(struct ring_timer *timer)
+{
+	struct copy_engine *e = container_of(timer, struct copy_engine, look);
+	uint64_t next = UINT64_MAX, now;
+	struct copy *c;
+
+	while (look_once(e))
+		;
+	TAILQ_FOREACH (c, &e->line, link)
+		if (c->deadline)
+			next = min64(next, c->deadline);
+	now = ring_now(e->env.ring);
+	if (next != UINT64_MAX && !e->look.armed)
+		ring_timer_set(e->env.ring, &e->look, next > now ? next - now : 0);
+}
+
+void copy_start(struct copy_engine *e, struct copy *c)
+{
+	assert(ring_is_home(e->env.ring));
+	assert(c->dst_block >= 512 && (c->dst_block & (c->dst_block - 1)) == 0);
+	assert(e->cfg.chunk % c->dst_block == 0);
+	rod_ref(c->src);
+	c->engine = e;
+	c->run = NULL;
+	c->written = 0;
+	c->write_failed = c->cancelled = false;
+	c->stats = (struct copy_stats) { 0 };
+	TAILQ_INSERT_TAIL(&e->line, c, link);
+	look_soon(e);
+}
+
+/* A run has something in flight and sees the mark when that comes back. */
+void copy_cancel(struct copy *c)
+{
+	c->cancelled = true;
+	if (!c->run)
+		look_soon(c->engine);
+}
+
+static int run_init(struct copy_engine *e, struct copy_run *run)
+{
+	run->engine = e;
+	run->chunks = calloc(e->cfg.window, sizeof(*run->chunks));
+	if (!run->chunks)
+		return -ENOMEM;
+	for (unsigned i = 0; i < e->cfg.window; i++) {
+		run->chunks[i].run = run;
+		run->chunks[i].mem = arena_get(e->arena, e->cfg.chunk);
+		assert(run->chunks[i].mem); /* the budget is the product */
+	}
+	run->next_free = e->free;
+	e->free = run;
+	return 0;
+}
+
+int copy_engine_new(struct copy_engine **ret, const struct bs_env *env,
+		    const struct copy_engine_config *cfg)
+{
+	struct copy_engine *e = calloc(1, sizeof(*e));
+	size_t budget;
+	int r = -ENOMEM;
+
+	assert(cfg->chunk >= ARENA_MIN_PIECE && cfg->chunk <= ARENA_MAX_PIECE);
+	assert((cfg->chunk & (cfg->chunk - 1)) == 0 && cfg->window > 0 && cfg->copies > 0);
+	if (!e)
+		return -ENOMEM;
+	e->env = *env;
+	e->cfg = *cfg;
+	e->look.fn = look;
+	TAILQ_INIT(&e->line);
+	if (__builtin_mul_overflow(cfg->chunk, cfg->window, &budget) ||
+	    __builtin_mul_overflow(budget, cfg->copies, &budget))
+		goto fail;
+	r = arena_new(&e->arena, env->ring, budget);
+	if (r < 0)
+		goto fail;
+	e->runs = calloc(cfg->copies, sizeof(*e->runs));
+	r = e->runs ? 0 : -ENOMEM;
+	for (unsigned i = 0; i < cfg->copies && r == 0; i++)
+		r = run_init(e, &e->runs[i]);
+	if (r < 0)
+		goto fail;
+	*ret = e;
+	return 0;
+
+fail:
+	copy_engine_free(e);
+	return r;
+}
+
+void copy_engine_free(struct copy_engine *e)
+{
+	if (!e)
+		return;
+	assert(e->busy == 0 && TAILQ_EMPTY(&e->line));
+	ring_timer_cancel(e->env.ring, &e->look);
+	for (unsigned i = 0; e->runs && i < e->cfg.copies; i++) {
+		for (unsigned k = 0; e->runs[i].chunks && k < e->cfg.window; k++)
+			arena_put(e->arena, e->runs[i].chunks[k].mem, e->cfg.chunk);
+		free(e->runs[i].chunks);
+	}
+	free(e->runs);
+	arena_free(e->arena);
+	free(e);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The copy engine: rod -> ranges of a backstore, several reads and writes in
+ * flight, holes not read, an honest count.
+ *
+ * Memory comes from the engine's own budget, taken before the first write and
+ * kept to the end, so that a copy that waits for a fence never waits for memory
+ * held by those it waits for.  Home reactor only.
+ */
+#ifndef BACKSTORE_COPY_H
+#define BACKSTORE_COPY_H
+
+#include "backstore.h"
+#include "rod.h"
+
+struct copy_engine;
+
+struct copy_engine_config {
+	size_t chunk;	 /* bytes of one read or write, 4 KiB..1 MiB, power of two    */
+	unsigned window; /* chunks in flight in one copy                              */
+	unsigned copies; /* copies at once; more wait in line.  Budget: the product   */
+};
+extern const struct copy_engine_config copy_engine_defaults;
+
+int copy_engine_new(struct copy_engine **ret, const struct bs_env *env,
+		    const struct copy_engine_config *cfg);
+void copy_engine_free(struct copy_engine *e); /* nothing running */
+
+struct copy {
+	struct rod *src;  /* engine takes its own reference                   */
+	uint64_t src_off; /* bytes into the rod                               */
+	struct backstore *dst;
+	const struct byte_range *to; /* caller's until done; filled in this order        */
+	unsigned n;
+	uint32_t dst_block; /* written is a multiple of it; chunks end on it    */
+	uint64_t deadline;  /* ring_now() at which to stop; 0: none             */
+	/*
+	 * Once, from the loop, when nothing is in flight any more.  0: every byte of
+	 * @to is written.  Else @written tells how much is, from the front without
+	 * gaps (blocks after it may have been written too), and err why it ended:
+	 * -ETIME deadline, -ECANCELED copy_cancel, -ESTALE the rod was cancelled,
+	 * else the I/O error (@write_failed tells the side).
+	 */
+	void (*done)(struct copy *c, int err);
+	uint64_t written; /* may be read at any time: grows while running   */
+	bool write_failed;
+	struct copy_stats {
+		uint64_t read, copied, zeroed; /* bytes: read; written; zeroed without reading */
+	} stats;
+	/* the engine's */
+	struct copy_run *run;
+	struct ring_post post;
+	TAILQ_ENTRY(copy) link;
+	struct copy_engine *engine;
+	bool cancelled;
+};
+
+/*
+ * Bytes of @to past the end of the rod are written as zeros: the tail of the last
+ * destination block with unlike block sizes (the caller never asks for more).
+ */
+void copy_start(struct copy_engine *e, struct copy *c);
+void copy_cancel(struct copy *c); /* a request: done still comes */
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transfers of files and block devices.  An io goes in steps, each one request
+ * in the kernel; short ones are resumed where they ended, EAGAIN and EINTR are
+ * tried again: a few times at once, then with growing pauses.
+ */
+#include "file_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RETRIES_AT_ONCE 4u
+#define RETRIES_MAX	68u /* with the pauses about 6 s: then the error stands */
+#define PAUSE_MIN	1000000ull
+#define PAUSE_MAX	100000000ull
+
+#define RW_MAX		(1u << 30) /* of one request; the rest is resumed */
+#define ZERO_PIECE	(256u << 10)
+
+/* What IO_ZERO writes where the file system cannot zero ranges; never changed. */
+static char zeros[ZERO_PIECE] __attribute__((aligned(4096)));
+
+static struct io *op_io(struct ring_op *op)
+{
+	return container_of(op, struct io, rop);
+}
+
+static struct io *timer_io(struct ring_timer *timer)
+{
+	return container_of(timer, struct io, timer);
+}
+
+bool file_retry(struct io *io, int res, void (*again)(struct ring_timer *timer))
+{
+	uint64_t pause;
+
+	if ((res != -EAGAIN && res != -EINTR) || io->retries >= RETRIES_MAX)
+		return false;
+	io->timer.fn = again;
+	if (++io->retries <= RETRIES_AT_ONCE) {
+		again(&io->timer);
+		return true;
+	}
+	pause = PAUSE_MIN;
+	for (unsigned i = io->retries - RETRIES_AT_ONCE; i > 1 && pause < PAUSE_MAX; i--)
+		pause *= 2;
+	ring_timer_set(io->bs->env.ring, &io->timer, pause < PAUSE_MAX ? pause : PAUSE_MAX);
+	return true;
+}
+
+/* Reduces @niov to the entries that fit wholly into @len bytes; their length. */
+static uint64_t fit(const struct iovec *iov, unsigned *niov, uint64_t len)
+{
+	uint64_t sum = 0;
+	unsigned n = 0;
+
+	while (n < *niov && sum + iov[n].iov_len <= len)
+		sum += iov[n++].iov_len;
+	*niov = n;
+	return sum;
+}
+
+void file_rw(struct io *io, const struct iovec *iov, unsigned niov,
+	     void (*done)(struct ring_op *op, int res, unsigned cqe_flags))
+{
+	struct file_bs *f = to_file(io->bs);
+	struct io_uring_sqe *sqe = ring_sqe(io->bs->env.ring);
+	uint64_t off = io->off + io->progress, len, want;
+	bool read = io->op == IO_READ;
+	unsigned n = niov;
+	int buf;
+
+	len = fit(iov, &n, UINT64_MAX);
+	want = bs_tamper_len(io->bs, len, f->len_align ? f->len_align : 1);
+	if (want < len)
+		len = fit(iov, &n, want);
+	if (n <= 1) {
+		/* n == 0: the first entry alone is more than the shortened length */
+		len = n ? iov->iov_len : want;
+		if (len > RW_MAX)
+			len = RW_MAX;
+		buf = arena_buf_index(io->bs->env.ring, iov->iov_base, len);
+		if (buf >= 0 && read)
+			io_uring_prep_read_fixed(sqe, f->fd, iov->iov_base, (unsigned)len, off,
+						 buf);
+		else if (buf >= 0)
+			io_uring_prep_write_fixed(sqe, f->fd, iov->iov_base, (unsigned)len, off,
+						  buf);
+		else if (read)
+			io_uring_prep_read(sqe, f->fd, iov->iov_base, (unsigned)len, off);
+		else
+			io_uring_prep_write(sqe, f->fd, iov->iov_base, (unsigned)len, off);
+	} else if (read) {
+		io_uring_prep_readv(sqe, f->fd, iov, n, off);
+	} else {
+		io_uring_prep_writev(sqe, f->fd, iov, n, off);
+	}
+	if (!read && (io->flags & IO_FUA))
+		sqe->rw_flags = RWF_DSYNC;
+	io->rop.done = done;
+	ring_submit_op(sqe, &io->rop);
+}
+
+static void rw_step(struct io *io);
+
+static void rw_again(struct ring_timer *timer)
+{
+	rw_step(timer_io(timer));
+}
+
+static void rw_done(struct ring_op *op, int res, unsigned cqe_flags)
+{
+	struct io *io = op_io(op);
+	const struct file_bs *f = to_file(io->bs);
+
+	/* A ragged end cannot be resumed with O_DIRECT: that block again, or the end. */
+	if (res > 0 && f->len_align)
+		res -= res % (int)f->len_align;
+	if (res > 0) {
+		io->progress += (unsigned)res;
+		io->retries = 0;
+		iov_advance(io->iov, io->niov, (unsigned)res);
+		if (io->progress == io->len)
+			bs_io_done(io, 0);
+		else
+			rw_step(io);
+		return;
+	}
+	if (file_retry(io, res, rw_again))
+		return;
+	if (res == 0)
+		res = io->op == IO_READ ? -ENODATA : -EIO;
+	bs_io_done(io, res);
+}
+
+static void rw_tampered(struct ring_post *post)
+{
+	struct io *io = container_of(post, struct io, post);
+
+	rw_done(&io->rop, io->res, 0);
+}
+
+static void rw_step(struct io *io)
+{
+	const struct iovec *iov = io->iov;
+	unsigned niov = io->niov;
+
+	if (bs_tamper_again(io)) {
+		bs_io_later(io, -EAGAIN, rw_tampered);
+		return;
+	}
+	/* After a short transfer the remainder may no longer suit O_DIRECT. */
+	if (!direct_fits(to_file(io->bs), io)) {
+		direct_submit(to_file(io->bs), io);
+		return;
+	}
+	while (niov > 1 && iov->iov_len == 0) {
+		iov++;
+		niov--;
+	}
+	file_rw(io, iov, niov, rw_done);
+}
+
+static void flush_step(struct io *io);
+
+static void flush_again(struct ring_timer *timer)
+{
+	flush_step(timer_io(timer));
+}
+
+static void flush_done(struct ring_op *op, int res, unsigned cqe_flags)
+{
+	struct io *io = op_io(op);
+
+	if (!file_retry(io, res, flush_again))
+		bs_io_done(io, res);
+}
+
+static void flush_step(struct io *io)
+{
+	struct io_uring_sqe *sqe = ring_sqe(io->bs->env.ring);
+
+	io_uring_prep_fsync(sqe, to_file(io->bs)->fd, IORING_FSYNC_DATASYNC);
+	io->rop.done = flush_done;
+	ring_submit_op(sqe, &io->rop);
+}
+
+static void zero_written(struct io *io)
+{
+	if (io->flags & IO_FUA)
+		flush_step(io);
+	else
+		bs_io_done(io, 0);
+}
+
+static void zero_write(struct io *io);
+
+static void zero_write_again(struct ring_timer *timer)
+{
+	zero_write(timer_io(timer));
+}
+
+static void zero_write_done(struct ring_op *op, int res, unsigned cqe_flags)
+{
+	struct io *io = op_io(op);
+
+	if (res > 0) {
+		io->progress += (unsigned)res;
+		io->retries = 0;
+		if (io->progress == io->len)
+			zero_written(io);
+		else
+			zero_write(io);
+		return;
+	}
+	if (!file_retry(io, res, zero_write_again))
+		bs_io_done(io, res ? res : -EIO);
+}
+
+/* The slow way: writes pieces of the page of zeros, one after the other. */
+static void zero_write(struct io *io)
+{
+	struct io_uring_sqe *sqe = ring_sqe(io->bs->env.ring);
+	uint64_t len = io->len - io->progress;
+
+	io_uring_prep_write(sqe, to_file(io->bs)->fd, zeros,
+			    (unsigned)(len < ZERO_PIECE ? len : ZERO_PIECE),
+			    io->off + io->progress);
+	io->rop.done = zero_write_done;
+	ring_submit_op(sqe, &io->rop);
+}
+
+/* Answers of fallocate that mean "not here", and whether they hold for good. */
+static const struct {
+	int err;
+	bool always;
+} no_zero_range[] = {
+	{ EOPNOTSUPP, true }, { ENOSYS, true },	 { ENODEV, true },
+	{ EPERM, true },      { EINVAL, false },
+};
+
+static void zero_step(struct io *io);
+
+static void zero_again(struct ring_timer *timer)
+{
+	zero_step(timer_io(timer));
+}
+
+static void zero_done(struct ring_op *op, int res, unsigned cqe_flags)
+{
+	struct io *io = op_io(op);
+
+	if (res == 0) {
+		zero_written(io);
+		return;
+	}
+	if (file_retry(io, res, zero_again))
+		return;
+	for (size_t i = 0; i < sizeof(no_zero_range) / sizeof(no_zero_range[0]); i++) {
+		if (res != -no_zero_range[i].err)
+			continue;
+		if (no_zero_range[i].always)
+			to_file(io->bs)->no_zero_range = true;
+		io->retries = 0;
+		zero_write(io);
+		return;
+	}
+	bs_io_done(io, res);
+}
+
+static void zero_step(struct io *io)
+{
+	struct file_bs *f = to_file(io->bs);
+	struct io_uring_sqe *sqe;
+
+	if (f->no_zero_range) {
+		zero_write(io);
+		return;
+	}
+	sqe = ring_sqe(io->bs->env.ring);
+	io_uring_prep_fallocate(sqe, f->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+				(off_t)io->off, (off_t)io->len);
+	io->rop.done = zero_done;
+	ring_submit_op(sqe, &io->rop);
+}
+
+static void file_submit(struct backstore *bs, struct io *io)
+{
+	static void (*const steps[])(struct io * io) = {
+		[IO_READ] = rw_step,
+		[IO_WRITE] = rw_step,
+		[IO_FLUSH] = flush_step,
+		[IO_ZERO] = zero_step,
+	};
+
+	steps[io->op](io);
+}
+
+/* On an aux thread.  Whatever goes wrong, "data" is a safe answer. */
+static void extents_work(struct aux_job *job)
+{
+	struct extent_query *q = container_of(job, struct extent_query, job);
+	int fd = to_file(q->bs)->fd;
+	off_t off = (off_t)q->off, end = (off_t)(q->off + q->len), next;
+
+	q->ret_hole = false;
+	q->ret_len = q->len;
+	next = lseek(fd, off, SEEK_DATA);
+	if (next > off || (next < 0 && errno == ENXIO)) {
+		struct stat st;
+
+		/* ENXIO is also what a file cut off by someone says: that is no hole. */
+		if (fstat(fd, &st) < 0 || st.st_size < end)
+			return;
+		q->ret_hole = true;
+	} else if (next == off) {
+		next = lseek(fd, off, SEEK_HOLE);
+	}
+	if (next > off && next < end)
+		q->ret_len = (uint64_t)(next - off);
+}
+
+static void extents_done(struct aux_job *job)
+{
+	bs_extents_done(container_of(job, struct extent_query, job), 0);
+}
+
+static void device_is_data(struct ring_post *post)
+{
+	struct extent_query *q = container_of(post, struct extent_query, post);
+
+	q->ret_len = q->len;
+	q->ret_hole = false;
+	bs_extents_done(q, 0);
+}
+
+static void file_extents(struct backstore *bs, struct extent_query *q)
+{
+	if (to_file(bs)->block_device) {
+		q->post.fn = device_is_data;
+		ring_post(bs->env.ring, &q->post);
+		return;
+	}
+	q->job.work = extents_work;
+	q->job.done = extents_done;
+	q->job.ring = bs->env.ring;
+	aux_submit(bs->env.aux, &q->job);
+}
+
+static int file_size_now(struct backstore *bs, uint64_t *ret)
+{
+	struct file_bs *f = to_file(bs);
+	struct stat st;
+
+	if (f->block_device)
+		return ioctl(f->fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int file_check(struct backstore *bs)
+{
+	uint64_t size;
+
+	return file_size_now(bs, &size) == 0 && size < bs->size ? -ENODATA : 0;
+}
+
+static int file_close(struct backstore *bs)
+{
+	struct file_bs *f = to_file(bs);
+	int r = 0;
+
+	if (f->fd >= 0) {
+		if (!bs->read_only && fdatasync(f->fd) < 0)
+			r = -errno;
+		file_forget(f);
+		close(f->fd); /* the lock goes with it */
+	}
+	direct_done(f);
+	bs_done(bs);
+	free(f);
+	return r;
+}
+
+const struct bs_ops file_ops = {
+	.close = file_close,
+	.submit = file_submit,
+	.extents = file_extents,
+	.check = file_check,
+	.size_now = file_size_now,
+};

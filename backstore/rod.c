@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rod.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "bs_impl.h"
+
+struct rod_part {
+	struct itree_node node; /* the range, in the backstore's guard while live */
+	struct rod *rod;
+	uint64_t at; /* its first byte, in the rod */
+};
+
+struct rod {
+	unsigned refs;
+	bool cancelled;
+	struct backstore *bs; /* NULL: the zero rod */
+	uint64_t len;
+	void (*on_cancel)(struct rod *rod, void *ctx);
+	void *ctx;
+	unsigned n;
+	struct rod_part parts[]; /* in ROD order, none of length zero */
+};
+
+static struct rod zero_rod = { .refs = 1, .len = UINT64_MAX };
+
+struct rod *rod_zero(void)
+{
+	return &zero_rod;
+}
+
+struct rod *rod_new(struct backstore *bs, const struct byte_range *ranges, unsigned n)
+{
+	struct rod *rod = calloc(1, sizeof(*rod) + n * sizeof(rod->parts[0]));
+
+	if (!rod)
+		return NULL;
+	rod->refs = 1;
+	rod->bs = bs;
+	for (unsigned i = 0; i < n; i++) {
+		struct rod_part *part = &rod->parts[rod->n];
+
+		if (!ranges[i].len)
+			continue;
+		part->node.range = ranges[i];
+		part->rod = rod;
+		part->at = rod->len;
+		/* The caller judged the sum: it is a transfer length of his. */
+		if (__builtin_add_overflow(rod->len, ranges[i].len, &rod->len))
+			abort();
+		itree_insert(&bs->guard, &part->node);
+		rod->n++;
+	}
+	bs->live_rods++;
+	bs->rods++;
+	return rod;
+}
+
+/* Takes the rod out of the guard. */
+static void drop_live(struct rod *rod)
+{
+	for (unsigned i = 0; i < rod->n; i++)
+		itree_remove(&rod->bs->guard, &rod->parts[i].node);
+	rod->bs->live_rods--;
+}
+
+struct rod *rod_ref(struct rod *rod)
+{
+	if (rod->bs)
+		rod->refs++;
+	return rod;
+}
+
+void rod_unref(struct rod *rod)
+{
+	if (!rod || !rod->bs || --rod->refs > 0)
+		return;
+	if (!rod->cancelled)
+		drop_live(rod);
+	rod->bs->rods--;
+	free(rod);
+}
+
+void rod_cancel(struct rod *rod)
+{
+	void (*fn)(struct rod * rod, void *ctx) = rod->on_cancel;
+
+	if (rod->cancelled || !rod->bs)
+		return;
+	rod->cancelled = true;
+	drop_live(rod);
+	rod->bs->stats.rods_cancelled++;
+	if (fn)
+		fn(rod, rod->ctx);
+}
+
+/* Each turn takes a whole rod out, so this ends; on_cancel may free the rod. */
+void rods_guard(struct backstore *bs, uint64_t off, uint64_t len)
+{
+	struct itree_node *n;
+
+	while ((n = itree_find(&bs->guard, off, len)))
+		rod_cancel(container_of(n, struct rod_part, node)->rod);
+}
+
+uint64_t rod_len(const struct rod *rod)
+{
+	return rod->len;
+}
+
+bool rod_cancelled(const struct rod *rod)
+{
+	return rod->cancelled;
+}
+
+struct backstore *rod_backstore(const struct rod *rod)
+{
+	return rod->bs;
+}
+
+bool rod_touches(const struct rod *rod, const struct backstore *bs, const struct byte_range *r,
+		 unsigned n)
+{
+	if (!rod->bs || rod->bs != bs)
+		return false;
+	for (unsigned i = 0; i < rod->n; i++)
+		if (ranges_overlap(&rod->parts[i].node.range, 1, r, n))
+			return true;
+	return false;
+}
+
+void rod_on_cancel(struct rod *rod, void (*fn)(struct rod *rod, void *ctx), void *ctx)
+{
+	if (!rod->bs)
+		return;
+	rod->on_cancel = fn;
+	rod->ctx = ctx;
+}
+
+struct byte_range rod_map(const struct rod *rod, uint64_t off)
+{
+	unsigned lo = 0, hi = rod->n;
+	const struct rod_part *part;
+
+	assert(rod->bs && off < rod->len);
+	while (hi - lo > 1) { /* parts[lo].at <= off < parts[hi].at */
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (rod->parts[mid].at <= off)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	part = &rod->parts[lo];
+	off -= part->at;
+	return (struct byte_range) { .off = part->node.range.off + off,
+				     .len = part->node.range.len - off };
+}

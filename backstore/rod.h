@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A rod: a representation of data (SPC-4 ROD), frozen when it was captured.
+ *
+ * At this stage a rod is kept by cancelling: the first write that touches one of
+ * its ranges cancels it, under that write's fence and before the write starts.
+ * So a reader that finds the rod not cancelled *after* its read has completed
+ * holds the frozen data.  Home reactor of its backstore only.
+ */
+#ifndef BACKSTORE_ROD_H
+#define BACKSTORE_ROD_H
+
+#include "backstore.h"
+
+/* The rod of the zero token: endless zeros, never cancelled, refs do nothing. */
+struct rod *rod_zero(void);
+
+struct rod *rod_ref(struct rod *rod);
+void rod_unref(struct rod *rod); /* the last one frees; NULL is fine */
+
+uint64_t rod_len(const struct rod *rod); /* bytes; UINT64_MAX for rod_zero */
+bool rod_cancelled(const struct rod *rod);
+struct backstore *rod_backstore(const struct rod *rod); /* NULL for rod_zero */
+/* Does the rod hold any byte of these ranges of @bs? */
+bool rod_touches(const struct rod *rod, const struct backstore *bs, const struct byte_range *r,
+		 unsigned n);
+
+/*
+ * Called once if the rod is cancelled, from inside the write's submission, before
+ * the write starts; must not submit I/O.  One listener; NULL @fn takes it away.
+ */
+void rod_on_cancel(struct rod *rod, void (*fn)(struct rod *rod, void *ctx), void *ctx);
+/* Cancels now (LUN removed, operator, token table). */
+void rod_cancel(struct rod *rod);
+
+/* Where byte @off of the rod lies: its place in the backstore and how many bytes
+ * follow contiguously.  @off < rod_len; not for rod_zero. */
+struct byte_range rod_map(const struct rod *rod, uint64_t off);
+
+#endif

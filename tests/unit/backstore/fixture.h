@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the tests of backstore/ share: a ring with aux threads, calls that wait
+ * for their outcome, scratch files, reproducible random numbers.
+ */
+#ifndef TESTS_BACKSTORE_FIXTURE_H
+#define TESTS_BACKSTORE_FIXTURE_H
+
+#include "backstore.h"
+#include "copy.h"
+#include "rod.h"
+#include "test.h"
+
+#define KIB	       1024u
+#define MIB	       (1024u * 1024u)
+#define NOW_MS(n)      ((uint64_t)(n)*1000000u)
+#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
+#define IO_PENDING_RES 12345 /* in an outcome: nothing came yet */
+
+struct fixture {
+	struct ring *ring;
+	struct aux *aux;
+	struct bs_env env;
+	char dir[64]; /* scratch, removed with all in it */
+	char err[512];
+};
+
+void fixture_init(struct fixture *f);
+void fixture_done(struct fixture *f);
+/* A path in the scratch directory; valid until the next but three call. */
+const char *fixture_path(struct fixture *f, const char *name);
+/* Runs the ring until *@flag is true; aborts the test program after 30 s. */
+void run_until(struct fixture *f, const bool *flag);
+/* Runs the ring for @ms milliseconds. */
+void run_for(struct fixture *f, unsigned ms);
+
+/* An io with its outcome; bs_submit it as &x.io after tio_set. */
+struct tio {
+	struct io io;
+	struct iovec iov;
+	int res;
+	unsigned calls;
+	bool done;
+	struct fixture *f;
+	bool inside;	       /* set it around bs_submit: done must never come then */
+	unsigned *order, rank; /* order: a shared counter, rank: my place in it */
+};
+
+void tio_set(struct tio *t, struct fixture *f, enum io_op op, uint64_t off, void *mem,
+	     uint64_t len);
+void tio_submit(struct tio *t, struct backstore *bs);
+
+/* These wait. */
+int do_io(struct fixture *f, struct backstore *bs, enum io_op op, uint64_t off, void *mem,
+	  uint64_t len, unsigned flags);
+struct rod *do_capture(struct fixture *f, struct backstore *bs, const struct byte_range *r,
+		       unsigned n);
+int do_extents(struct fixture *f, struct backstore *bs, uint64_t off, uint64_t len,
+	       uint64_t *ret_len, bool *ret_hole);
+
+/* Opens or fails the test (and ends the program: nothing else would make sense). */
+struct backstore *must_open(struct fixture *f, const struct bs_config *cfg);
+/* Opens "mem:" of @size bytes, blocks of 512; @fault may be NULL. */
+struct backstore *open_mem(struct fixture *f, uint64_t size, const char *fault);
+
+/*
+ * @rounds random writes, zeroings and reads of @bs against a plain array; the
+ * I/O memory is aligned, at odd addresses in odd pieces, or from an arena.
+ */
+enum memory { MEMORY_ALIGNED, MEMORY_ODD, MEMORY_512, MEMORY_ARENA };
+void check_against_model(struct fixture *f, struct backstore *bs, unsigned rounds,
+			 enum memory memory);
+
+/*
+ * A loop device over @file with sectors of @sector bytes; false (and the test
+ * skipped) where that is not allowed.  Goes away with its last close after
+ * loop_done.
+ */
+struct loop {
+	int fd;
+	char path[32];
+};
+bool loop_init(struct loop *l, const char *file, unsigned sector);
+void loop_done(struct loop *l);
+/* Mounts a tmpfs of @bytes at @dir (made); false (and the test skipped) if not allowed. */
+bool tmpfs_init(const char *dir, unsigned bytes);
+void tmpfs_done(const char *dir);
+
+/* Writes a file of @size bytes: fill_pattern with @seed. */
+void make_file(const char *path, uint64_t size, unsigned seed);
+/* Bytes that tell their place and the seed: any shift or mix-up shows. */
+void fill_pattern(void *mem, size_t len, uint64_t at, unsigned seed);
+
+/* Cuts @space bytes into disjoint random ranges of @block units, in random order; how many. */
+unsigned random_ranges(uint64_t *seed, uint64_t space, struct byte_range *r, unsigned max,
+		       uint32_t block);
+
+/* xorshift: the same numbers on every run. */
+uint64_t rnd(uint64_t *state);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define JOBS 2000
+
+struct job {
+	struct aux_job job;
+	unsigned worked, done;
+	pthread_t on;
+};
+
+static struct fixture fx;
+static unsigned finished;
+static bool all_done;
+
+static void work(struct aux_job *j)
+{
+	struct job *job = (struct job *)j;
+
+	job->worked++;
+	job->on = pthread_self();
+}
+
+static void done(struct aux_job *j)
+{
+	struct job *job = (struct job *)j;
+
+	job->done++;
+	if (!ring_is_home(fx.ring))
+		CU_FAIL("done on a foreign thread");
+	all_done = ++finished == JOBS;
+}
+
+static void jobs_work_elsewhere_and_are_done_at_home_each_once(void)
+{
+	struct job *jobs = calloc(JOBS, sizeof(*jobs));
+
+	fixture_init(&fx);
+	finished = 0;
+	all_done = false;
+	for (unsigned i = 0; i < JOBS; i++) {
+		jobs[i].job = (struct aux_job) { .work = work, .done = done, .ring = fx.ring };
+		aux_submit(fx.aux, &jobs[i].job);
+	}
+	run_until(&fx, &all_done);
+	for (unsigned i = 0; i < JOBS; i++) {
+		if (jobs[i].worked != 1 || jobs[i].done != 1)
+			CU_FAIL("not once");
+		if (pthread_equal(jobs[i].on, pthread_self()))
+			CU_FAIL("worked on the ring's thread");
+	}
+	fixture_done(&fx);
+	free(jobs);
+}
+
+static void slow_work(struct aux_job *j)
+{
+	usleep(5000);
+	((struct job *)j)->worked++;
+}
+
+static void freeing_waits_for_what_is_queued(void)
+{
+	struct job jobs[20] = { 0 };
+	struct aux *aux;
+	unsigned worked = 0;
+
+	fixture_init(&fx);
+	finished = 0;
+	CU_ASSERT_EQUAL_FATAL(aux_new(&aux, 3), 0);
+	for (unsigned i = 0; i < COUNT(jobs); i++) {
+		jobs[i].job = (struct aux_job) { .work = slow_work, .done = done, .ring = fx.ring };
+		aux_submit(aux, &jobs[i].job);
+	}
+	aux_free(aux);
+	for (unsigned i = 0; i < COUNT(jobs); i++)
+		worked += jobs[i].worked;
+	CU_ASSERT_EQUAL(worked, COUNT(jobs));
+	run_for(&fx, 2);
+	CU_ASSERT_EQUAL(finished, COUNT(jobs));
+	fixture_done(&fx);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "jobs work elsewhere and are done at home, each once",
+		  jobs_work_elsewhere_and_are_done_at_home_each_once },
+		{ "freeing waits for what is queued", freeing_waits_for_what_is_queued },
+		TEST_END,
+	};
+
+	return test_main(argc, argv, "backstore/aux", tests);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixture.h"
+
+#define SIZE (2 * MIB)
+
+static struct fixture fx;
+
+static void against_a_model(const char *fault)
+{
+	struct backstore *bs;
+
+	fixture_init(&fx);
+	bs = open_mem(&fx, SIZE, fault);
+	check_against_model(&fx, bs, 300, MEMORY_ODD);
+	bs_close(bs);
+	fixture_done(&fx);
+}
+
+static void memory_agrees_with_a_model(void)
+{
+	against_a_model(NULL);
+}
+
+static void memory_agrees_with_a_model_though_transfers_are_cut(void)
+{
+	against_a_model("short:2+again:3");
+}
+
+static void a_vector_is_scattered_and_gathered(void)
+{
+	unsigned char data[4096], back[4096];
+	struct iovec out[3] = { { data, 100 }, { data + 100, 0 }, { data + 100, 3996 } };
+	struct iovec in[2] = { { back, 4095 }, { back + 4095, 1 } };
+	struct backstore *bs;
+	struct tio t;
+
+	fixture_init(&fx);
+	bs = open_mem(&fx, SIZE, "short:1");
+	fill_pattern(data, sizeof(data), 0, 4);
+	tio_set(&t, &fx, IO_WRITE, 512, NULL, 4096);
+	t.io.iov = out;
+	t.io.niov = 3;
+	tio_submit(&t, bs);
+	run_until(&fx, &t.done);
+	CU_ASSERT_EQUAL(t.res, 0);
+	tio_set(&t, &fx, IO_READ, 512, NULL, 4096);
+	t.io.iov = in;
+	t.io.niov = 2;
+	tio_submit(&t, bs);
+	run_until(&fx, &t.done);
+	CU_ASSERT_EQUAL(t.res, 0);
+	fill_pattern(data, sizeof(data), 0, 4);
+	CHECK_BYTES(back, 4096, data, 4096);
+	bs_close(bs);
+	fixture_done(&fx);
+}
+
+static void memory_knows_its_holes(void)
+{
+	struct backstore *bs;
+	unsigned char data[512] = { 1 };
+	uint64_t len;
+	bool hole;
+
+	fixture_init(&fx);
+	bs = open_mem(&fx, SIZE, NULL);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 512, SIZE - 512, &len, &hole), 0);
+	CU_ASSERT(hole && len == SIZE - 512);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 128 * KIB, data, 512, 0), 0);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 512, SIZE - 512, &len, &hole), 0);
+	CU_ASSERT(hole && len == 128 * KIB - 512);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 130 * KIB, MIB, &len, &hole), 0);
+	CU_ASSERT(!hole && len == 62 * KIB);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 130 * KIB, 1 * KIB, &len, &hole), 0);
+	CU_ASSERT(!hole && len == 1 * KIB);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 0, NULL, SIZE, 0), 0);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 0, SIZE, &len, &hole), 0);
+	CU_ASSERT(hole && len == SIZE);
+	bs_close(bs);
+	fixture_done(&fx);
+}
+
+static void memory_without_a_size_or_with_half_blocks_is_refused(void)
+{
+	struct bs_config none = { .path = "mem:x", .block_size = 4096 };
+	struct bs_config half = { .path = "mem:x", .block_size = 4096, .size = 512 };
+	struct bs_config huge = { .path = "mem:x", .block_size = 512, .size = 1ull << 62 };
+	struct backstore *bs;
+
+	fixture_init(&fx);
+	CU_ASSERT_EQUAL(bs_open(&bs, &none, &fx.env, fx.err, sizeof(fx.err)), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fx.err, "size="));
+	CU_ASSERT_EQUAL(bs_open(&bs, &half, &fx.env, fx.err, sizeof(fx.err)), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fx.err, "multiple"));
+	CU_ASSERT_EQUAL(bs_open(&bs, &huge, &fx.env, fx.err, sizeof(fx.err)), -ENOMEM);
+	fixture_done(&fx);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "memory agrees with a model", memory_agrees_with_a_model },
+		{ "memory agrees with a model though transfers are cut",
+		  memory_agrees_with_a_model_though_transfers_are_cut },
+		{ "a vector is scattered and gathered", a_vector_is_scattered_and_gathered },
+		{ "memory knows its holes", memory_knows_its_holes },
+		{ "memory without a size or with half blocks is refused",
+		  memory_without_a_size_or_with_half_blocks_is_refused },
+		TEST_END,
+	};
+
+	return test_main(argc, argv, "backstore/mem", tests);
+}

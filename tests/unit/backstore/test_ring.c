@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ring.h"
+#include "test.h"
+
+#define POSTERS 4
+#define EACH	5000
+
+static struct ring *new_ring(void)
+{
+	struct ring *ring = NULL;
+	char err[256] = "";
+
+	if (ring_new(&ring, 32, err, sizeof(err)) < 0) {
+		fprintf(stderr, "%s\n", err);
+		abort();
+	}
+	return ring;
+}
+
+struct numbered {
+	struct ring_post post;
+	unsigned poster, number;
+};
+
+/* Plain variables on purpose: only the ring's thread may touch them (TSan watches). */
+static unsigned seen[POSTERS], total;
+static bool in_order;
+static struct ring *the_ring;
+
+static void count_post(struct ring_post *post)
+{
+	struct numbered *n = (struct numbered *)post;
+
+	if (n->number != seen[n->poster]++)
+		in_order = false;
+	if (++total == POSTERS * EACH)
+		ring_stop(the_ring);
+}
+
+static void *post_many(void *arg)
+{
+	struct numbered *all = arg;
+
+	for (unsigned i = 0; i < EACH; i++)
+		ring_post(the_ring, &all[i].post);
+	return NULL;
+}
+
+static void posts_from_four_threads_arrive_each_once_in_order(void)
+{
+	pthread_t threads[POSTERS];
+	struct numbered *all = calloc(POSTERS * EACH, sizeof(*all));
+
+	the_ring = new_ring();
+	memset(seen, 0, sizeof(seen));
+	total = 0;
+	in_order = true;
+	for (unsigned t = 0; t < POSTERS; t++) {
+		for (unsigned i = 0; i < EACH; i++)
+			all[t * EACH + i] = (struct numbered) { { .fn = count_post }, t, i };
+		pthread_create(&threads[t], NULL, post_many, &all[t * EACH]);
+	}
+	ring_run(the_ring);
+	for (unsigned t = 0; t < POSTERS; t++)
+		pthread_join(threads[t], NULL);
+	CU_ASSERT_EQUAL(total, POSTERS * EACH);
+	CU_ASSERT(in_order);
+	ring_free(the_ring);
+	free(all);
+}
+
+static unsigned chain_left;
+
+static void chain(struct ring_post *post)
+{
+	if (chain_left-- == 0)
+		ring_stop(the_ring);
+	else
+		ring_post(the_ring, post);
+}
+
+static void a_post_from_the_home_thread_needs_no_waking(void)
+{
+	struct ring_post post = { .fn = chain };
+
+	the_ring = new_ring();
+	chain_left = 1000;
+	ring_post(the_ring, &post);
+	ring_run(the_ring);
+	CU_ASSERT_EQUAL(chain_left, UINT32_MAX);
+	ring_free(the_ring);
+}
+
+static void *stop_later(void *arg)
+{
+	usleep(20000);
+	ring_stop(arg);
+	return NULL;
+}
+
+static void another_thread_stops_a_sleeping_ring(void)
+{
+	struct ring *ring = new_ring();
+	pthread_t thread;
+
+	for (int i = 0; i < 3; i++) {
+		pthread_create(&thread, NULL, stop_later, ring);
+		ring_run(ring);
+		pthread_join(thread, NULL);
+	}
+	CU_PASS("came back each time");
+	ring_free(ring);
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
+#endif
+
+static void on_alarm(int sig)
+{
+	ring_stop(the_ring);
+}
+
+static void a_signal_handler_stops_the_ring(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm }, old;
+
+	if (UNDER_TSAN) {
+		test_skip("ThreadSanitizer holds signals back while the ring sleeps");
+		return;
+	}
+	the_ring = new_ring();
+	sigaction(SIGALRM, &sa, &old);
+	ualarm(20000, 0);
+	ring_run(the_ring);
+	sigaction(SIGALRM, &old, NULL);
+	CU_PASS("came back");
+	ring_free(the_ring);
+}
+
+static void set_flag(struct ring_post *post)
+{
+	total++;
+}
+
+static void what_was_posted_before_the_stop_is_still_handled(void)
+{
+	struct ring_post a = { .fn = set_flag }, b = { .fn = set_flag };
+	struct ring *ring = new_ring();
+
+	total = 0;
+	ring_post(ring, &a);
+	ring_post(ring, &b);
+	ring_stop(ring);
+	ring_run(ring);
+	CU_ASSERT_EQUAL(total, 2);
+	ring_free(ring);
+}
+
+static void *run_ring(void *arg)
+{
+	CU_ASSERT(ring_is_home(arg));
+	ring_run(arg);
+	CU_ASSERT(ring_is_home(arg));
+	return NULL;
+}
+
+static void a_ring_may_be_run_by_another_thread_than_its_maker(void)
+{
+	struct ring *ring = new_ring();
+	struct ring_post post = { .fn = set_flag };
+	pthread_t thread;
+
+	total = 0;
+	CU_ASSERT(ring_is_home(ring)); /* nobody's yet */
+	pthread_create(&thread, NULL, run_ring, ring);
+	ring_post(ring, &post);
+	ring_stop(ring);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(total, 1);
+	CU_ASSERT(!ring_is_home(ring));
+	ring_free(ring);
+}
+
+struct nop {
+	struct ring_op op;
+	unsigned calls;
+	int res;
+};
+
+static unsigned nops_done, nops_wanted;
+
+static void nop_done(struct ring_op *op, int res, unsigned flags)
+{
+	struct nop *n = (struct nop *)op;
+
+	n->calls++;
+	n->res = res;
+	if (++nops_done == nops_wanted)
+		ring_stop(the_ring);
+}
+
+static void submit_nops(struct ring_post *post)
+{
+	struct nop *all = *(struct nop **)(post + 1);
+
+	for (unsigned i = 0; i < nops_wanted; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(the_ring);
+
+		io_uring_prep_nop(sqe);
+		ring_submit_op(sqe, &all[i].op);
+	}
+	CU_ASSERT_EQUAL(nops_done, 0); /* none from inside */
+}
+
+static void more_requests_than_slots_all_complete_once(void)
+{
+	struct {
+		struct ring_post post;
+		struct nop *all;
+	} start = { { .fn = submit_nops }, NULL };
+
+	the_ring = new_ring();
+	nops_wanted = 3000; /* slots: 32, completions kept: 256 */
+	nops_done = 0;
+	start.all = calloc(nops_wanted, sizeof(*start.all));
+	for (unsigned i = 0; i < nops_wanted; i++)
+		start.all[i].op.done = nop_done;
+	ring_post(the_ring, &start.post);
+	ring_run(the_ring);
+	for (unsigned i = 0; i < nops_wanted; i++)
+		if (start.all[i].calls != 1 || start.all[i].res != 0)
+			CU_FAIL("a request was not completed once");
+	CU_ASSERT_EQUAL(nops_done, nops_wanted);
+	ring_free(the_ring);
+	free(start.all);
+}
+
+static void a_cancelled_request_completes_with_canceled(void)
+{
+	struct nop n = { .op = { .done = nop_done } };
+	struct io_uring_sqe *sqe;
+	int fds[2];
+	char c;
+
+	CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+	the_ring = new_ring();
+	nops_done = 0;
+	nops_wanted = 1;
+	sqe = ring_sqe(the_ring);
+	io_uring_prep_read(sqe, fds[0], &c, 1, 0);
+	ring_submit_op(sqe, &n.op);
+	ring_cancel_op(the_ring, &n.op);
+	ring_run(the_ring);
+	CU_ASSERT_EQUAL(n.calls, 1);
+	CU_ASSERT(n.res == -ECANCELED || n.res == -EINTR);
+	ring_free(the_ring);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static uint64_t first_now;
+
+static void check_now(struct ring_post *post)
+{
+	first_now = ring_now(the_ring);
+	usleep(3000);
+	CU_ASSERT_EQUAL(ring_now(the_ring), first_now); /* the same all through a turn */
+	ring_stop(the_ring);
+}
+
+static void now_is_cached_for_a_turn_and_moves_between(void)
+{
+	struct ring_post post = { .fn = check_now };
+
+	the_ring = new_ring();
+	ring_post(the_ring, &post);
+	ring_run(the_ring);
+	CU_ASSERT(ring_now(the_ring) >= first_now + 3000000);
+	ring_free(the_ring);
+}
+
+static void setup_errors_are_told_in_words(void)
+{
+	struct rlimit none = { 3, 3 }; /* stdin, stdout, stderr and no more */
+	struct ring *ring = (struct ring *)8;
+	char err[256] = "";
+	int status = 0;
+	pid_t pid = fork();
+
+	CU_ASSERT_FATAL(pid >= 0);
+	if (pid == 0) {
+		int r;
+
+		setrlimit(RLIMIT_NOFILE, &none);
+		r = ring_new(&ring, 32, err, sizeof(err));
+		_exit(r == -EMFILE && strstr(err, "ulimit -n") && ring == (struct ring *)8 ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	CU_ASSERT_EQUAL(status, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "posts from four threads arrive each once, in order",
+		  posts_from_four_threads_arrive_each_once_in_order },
+		{ "a post from the home thread needs no waking",
+		  a_post_from_the_home_thread_needs_no_waking },
+		{ "another thread stops a sleeping ring", another_thread_stops_a_sleeping_ring },
+		{ "a signal handler stops the ring", a_signal_handler_stops_the_ring },
+		{ "what was posted before the stop is still handled",
+		  what_was_posted_before_the_stop_is_still_handled },
+		{ "a ring may be run by another thread than its maker",
+		  a_ring_may_be_run_by_another_thread_than_its_maker },
+		{ "more requests than slots all complete once",
+		  more_requests_than_slots_all_complete_once },
+		{ "a cancelled request completes with ECANCELED",
+		  a_cancelled_request_completes_with_canceled },
+		{ "now is cached for a turn and moves between",
+		  now_is_cached_for_a_turn_and_moves_between },
+		{ "set-up errors are told in words", setup_errors_are_told_in_words },
+		TEST_END,
+	};
+
+	return test_main(argc, argv, "backstore/ring", tests);
+}
