@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fault.h"
 #include "rod.h"
@@ -59,12 +60,21 @@ int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs
 
 		r = fault_wrap(&bs, inner, cfg->fault, err, err_cap);
 		if (r < 0) {
+			bs_uncreate(inner);
 			bs_close(inner);
 			return r;
 		}
+		bs->created = inner->created;
 	}
 	*ret = bs;
 	return 0;
+}
+
+void bs_uncreate(struct backstore *bs)
+{
+	if (bs->created)
+		unlink(bs->path);
+	bs->created = false;
 }
 
 int bs_close(struct backstore *bs)

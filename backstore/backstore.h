@@ -85,6 +85,8 @@ struct bs_env { /* what backstores share; outlives them */
  */
 int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs_env *env,
 	    char *err, size_t err_cap);
+/* Removes the file if this bs_open made it: for a start that fails later on. */
+void bs_uncreate(struct backstore *bs);
 /* Nothing in flight, and nobody holds a rod of it, not even a cancelled one. */
 bool bs_idle(const struct backstore *bs);
 /* Nothing in flight, no live rod (asserted).  Flushes and closes; blocks. -errno of the flush. */

@@ -37,6 +37,7 @@ struct backstore {
 	uint64_t size;
 	uint32_t physical_block;
 	bool read_only;
+	bool created; /* this open made the file */
 
 	struct fence fence;
 	struct itree guard; /* the ranges of all live rods */

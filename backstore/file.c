@@ -12,6 +12,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -383,7 +384,9 @@ static int file_close(struct backstore *bs)
 		if (!bs->read_only && fdatasync(f->fd) < 0)
 			r = -errno;
 		file_forget(f);
-		close(f->fd); /* the lock goes with it */
+		/* Closing would do, but for io_uring, which may hold the file a moment longer. */
+		flock(f->fd, LOCK_UN);
+		close(f->fd);
 	}
 	direct_done(f);
 	bs_done(bs);

@@ -198,7 +198,10 @@ static int no_space(struct opening *o)
 		       (unsigned long long)vfs.f_bavail * vfs.f_frsize);
 }
 
-/* Reserves the space; where that is impossible at least looks whether it is there. */
+/*
+ * Reserves the space, if it is there: ext4 takes all that is left before it says no,
+ * and whoever else writes at that moment would fail.
+ */
 static int fill(struct opening *o)
 {
 	uint64_t size = o->cfg->size;
@@ -208,15 +211,14 @@ static int fill(struct opening *o)
 	if (size > INT64_MAX)
 		return bs_fail(o->err, o->cap, -EFBIG, "%s: size %llu is too large: give less",
 			       o->cfg->path, (unsigned long long)size);
+	if (fstatvfs(o->f->fd, &vfs) == 0 &&
+	    (unsigned long long)vfs.f_bavail * vfs.f_frsize < size)
+		return no_space(o);
 	do {
 		r = fallocate(o->f->fd, 0, 0, (off_t)size) < 0 ? errno : 0;
 	} while (r == EINTR);
-	if (r == EOPNOTSUPP || r == ENOSYS) {
-		if (fstatvfs(o->f->fd, &vfs) == 0 &&
-		    (unsigned long long)vfs.f_bavail * vfs.f_frsize < size)
-			return no_space(o);
+	if (r == EOPNOTSUPP || r == ENOSYS)
 		r = ftruncate(o->f->fd, (off_t)size) < 0 ? errno : 0;
-	}
 	if (r == ENOSPC || r == EDQUOT)
 		return no_space(o);
 	if (r)
@@ -348,6 +350,7 @@ int file_open(struct backstore **ret, const struct bs_config *cfg, const struct 
 		r = set_up_direct(&o);
 	if (r < 0)
 		goto fail;
+	f->bs.created = o.created;
 	*ret = &f->bs;
 	return 0;
 

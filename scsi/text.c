@@ -39,14 +39,17 @@ static bool has_prefix(const char *s, char letter)
 	return s[0] == '0' && (s[1] | 0x20) == letter;
 }
 
-/* RFC 7143 6.1: a capital letter, then letters, digits and ".-+@_". */
+/*
+ * RFC 7143 6.1: a capital letter, then letters, digits and ".-+@_".  Two registered
+ * keys are outside that: iSCSIProtocolLevel (RFC 7144) and X#NodeArchitecture (RFC 4850).
+ */
 static bool key_valid(const char *key, size_t n)
 {
-	if (n == 0 || n > TEXT_KEY_MAX || !is_upper(key[0]))
+	if (n == 0 || n > TEXT_KEY_MAX || (!is_upper(key[0]) && !is_lower(key[0])))
 		return false;
 	for (size_t i = 1; i < n; i++)
 		if (!is_upper(key[i]) && !is_lower(key[i]) && !is_digit(key[i]) &&
-		    !strchr(".-+@_", key[i]))
+		    !strchr(".-+@_#", key[i]))
 			return false;
 	return true;
 }

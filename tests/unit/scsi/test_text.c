@@ -59,7 +59,9 @@ static void malformed_pairs(void)
 	CU_ASSERT_EQUAL(first("A=b", 3), -1); /* no final NUL */
 	CU_ASSERT_EQUAL(first("Ab", 3), -1);
 	CU_ASSERT_EQUAL(first("=b", 3), -1);
-	CU_ASSERT_EQUAL(first("a=b", 4), -1);
+	CU_ASSERT_EQUAL(first("1=b", 4), -1);
+	CU_ASSERT_EQUAL(first("iSCSIProtocolLevel=1", 21), 1);
+	CU_ASSERT_EQUAL(first("X#NodeArchitecture=x", 21), 1);
 	CU_ASSERT_EQUAL(first("1=b", 4), -1);
 	CU_ASSERT_EQUAL(first("A b=c", 6), -1);
 	CU_ASSERT_EQUAL(first("A\xff=c", 5), -1);

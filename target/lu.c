@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The logical unit's core: accepting commands, running pieces, unit attentions,
+ * errors into sense.  The commands themselves are in lu_spc.c, lu_sbc.c, lu_tpc.c.
+ */
+#include "lu.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "lu_impl.h"
+
+static lu_handler handler_of(enum scsi_cmd cmd)
+{
+	if (lu_sbc_handlers[cmd])
+		return lu_sbc_handlers[cmd];
+	if (lu_tpc_handlers[cmd])
+		return lu_tpc_handlers[cmd];
+	return lu_spc_handlers[cmd];
+}
+
+/* The commands that answer on a LUN that does not exist (SPC-4 table 31, 6.4.2). */
+static bool answers_without_lu(enum scsi_cmd cmd)
+{
+	return cmd == CMD_INQUIRY || cmd == CMD_REPORT_LUNS || cmd == CMD_REQUEST_SENSE;
+}
+
+static uint8_t log2_ratio(uint32_t physical, uint32_t logical)
+{
+	uint8_t e = 0;
+
+	while (logical < physical) {
+		logical <<= 1;
+		e++;
+	}
+	return e;
+}
+
+static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct lu_env *env)
+{
+	struct lu_info *i = &lu->info;
+	const struct lu_tpc_config *tpc = &cfg->tpc;
+
+	*i = (struct lu_info) {
+		.vendor = "ODX",
+		.product = "VIRTUAL DISK",
+		.revision = "0001",
+		.naa_len = cfg->naa_len,
+		.tpgt = env->tpgt,
+		.rtpi = env->foreign_ports ? 0 : 1,
+		.block_size = cfg->block_size,
+		.lbppbe = log2_ratio(bs_physical_block(lu->bs), cfg->block_size),
+		.blocks = bs_size(lu->bs) / cfg->block_size,
+		.read_only = cfg->read_only,
+		.write_cache = true,
+		.tpc = tpc->enabled,
+		.max_transfer_blocks = cfg->max_transfer_blocks,
+		.opt_transfer_blocks = ARENA_MAX_PIECE / cfg->block_size,
+		.supported = lu->supported,
+		.limits = { .max_ranges = (uint16_t)tpc->max_ranges,
+			    .max_timeout = tpc->max_timeout_s,
+			    .default_timeout = tpc->default_timeout_s,
+			    .max_token_bytes = tpc->max_token_bytes,
+			    .optimal_bytes = tpc->optimal_bytes,
+			    .optimal_granularity = cfg->block_size > 4096 ? cfg->block_size : 4096,
+			    .rod_types = { ROD_TYPE_PIT_CHANGE_VULNERABLE } },
+	};
+	snprintf(i->serial, sizeof(i->serial), "%s", cfg->serial);
+	if (i->max_transfer_blocks && i->opt_transfer_blocks > i->max_transfer_blocks)
+		i->opt_transfer_blocks = i->max_transfer_blocks;
+	if (!env->foreign_ports)
+		snprintf(i->target_name, sizeof(i->target_name), "%s", env->target_name);
+	memcpy(i->naa, cfg->naa, sizeof(i->naa));
+}
+
+int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
+	   const struct lu_env *env)
+{
+	struct lu *lu = calloc(1, sizeof(*lu));
+
+	if (!lu)
+		return -ENOMEM;
+	TAILQ_INIT(&lu->tasks);
+	lu->bs = bs;
+	lu->cfg = *cfg;
+	lu->env = *env;
+	for (unsigned cmd = 0; cmd < CMD_COUNT; cmd++) {
+		bool tpc = lu_tpc_handlers[cmd] != NULL;
+
+		if (bs)
+			lu->supported[cmd] = handler_of(cmd) && (!tpc || cfg->tpc.enabled);
+		else
+			lu->supported[cmd] = answers_without_lu(cmd);
+	}
+	if (bs) {
+		fill_info(lu, cfg, env);
+		lu->cfg.serial = lu->info.serial;
+		lu->mode_defaults.wce = true;
+		lu->mode = lu->mode_defaults;
+	}
+	*ret = lu;
+	return 0;
+}
+
+void lu_free(struct lu *lu)
+{
+	if (!lu)
+		return;
+	assert(TAILQ_EMPTY(&lu->tasks));
+	if (lu->bs)
+		token_cancel_all(lu->env.tokens, lu->bs);
+	free(lu);
+}
+
+uint16_t lu_number(const struct lu *lu)
+{
+	return lu->cfg.lun;
+}
+
+const struct lu_info *lu_info(const struct lu *lu)
+{
+	return &lu->info;
+}
+
+struct backstore *lu_backstore(const struct lu *lu)
+{
+	return lu->bs;
+}
+
+bool lu_failed(const struct lu *lu)
+{
+	return lu->failed;
+}
+
+const struct lu_stats *lu_stats(const struct lu *lu)
+{
+	return &lu->stats;
+}
+
+int lu_grow(struct lu *lu, uint64_t size, char *err, size_t err_cap)
+{
+	int res;
+
+	if (size % lu->cfg.block_size) {
+		snprintf(err, err_cap, "%s: size %llu is not a multiple of the block size %u",
+			 bs_path(lu->bs), (unsigned long long)size, lu->cfg.block_size);
+		return -EINVAL;
+	}
+	if (size == bs_size(lu->bs))
+		return 0;
+	res = bs_grow(lu->bs, size, err, err_cap);
+	if (res == 0)
+		lu->info.blocks = size / lu->cfg.block_size;
+	return res;
+}
+
+void lu_fail(struct lu *lu)
+{
+	if (lu->failed)
+		return;
+	lu->failed = true;
+	log_err("LUN %u: %s is shorter than it was when it was opened (truncated by someone?): "
+		"the LUN answers NOT READY; restore the file and start the target again",
+		lu->cfg.lun, bs_path(lu->bs));
+}
+
+/* ---- errors ---- */
+
+struct sense sense_from_errno(int err, enum data_dir dir)
+{
+	static const struct {
+		int err;
+		uint8_t key[2]; /* by enum data_dir */
+		uint16_t asc_ascq[2];
+	} map[] = {
+		{ -EIO,
+		  { KEY_MEDIUM_ERROR, KEY_MEDIUM_ERROR },
+		  { ASC_UNRECOVERED_READ_ERROR, ASC_WRITE_ERROR } },
+		{ -ENODATA,
+		  { KEY_MEDIUM_ERROR, KEY_MEDIUM_ERROR },
+		  { ASC_UNRECOVERED_READ_ERROR, ASC_WRITE_ERROR } },
+		{ -ENOSPC,
+		  { KEY_HARDWARE_ERROR, KEY_DATA_PROTECT },
+		  { ASC_INTERNAL_TARGET_FAILURE, ASC_SPACE_ALLOCATION_FAILED } },
+		{ -EDQUOT,
+		  { KEY_HARDWARE_ERROR, KEY_DATA_PROTECT },
+		  { ASC_INTERNAL_TARGET_FAILURE, ASC_SPACE_ALLOCATION_FAILED } },
+		{ -EROFS,
+		  { KEY_HARDWARE_ERROR, KEY_DATA_PROTECT },
+		  { ASC_INTERNAL_TARGET_FAILURE, ASC_WRITE_PROTECTED } },
+		{ -ENOMEM,
+		  { KEY_ABORTED_COMMAND, KEY_ABORTED_COMMAND },
+		  { ASC_INSUFFICIENT_RESOURCES, ASC_INSUFFICIENT_RESOURCES } },
+	};
+
+	if (err == 0)
+		return sense_good();
+	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if (map[i].err == err)
+			return sense_make(map[i].key[dir], map[i].asc_ascq[dir]);
+	return sense_make(KEY_HARDWARE_ERROR, ASC_INTERNAL_TARGET_FAILURE);
+}
+
+struct sense lu_io_sense(struct lu *lu, int err, enum data_dir dir)
+{
+	if (err == -ENODATA)
+		lu_fail(lu);
+	return sense_from_errno(err, dir);
+}
+
+/* ---- unit attentions ---- */
+
+void lu_nexus_init(struct lu_nexus *ln, const struct nexus *nexus)
+{
+	cm_results_init(&ln->results);
+	if (!nexus->shared)
+		lu_ua_add(ln, ASC_POWER_ON_OR_RESET);
+}
+
+void lu_nexus_done(struct lu_nexus *ln)
+{
+	cm_results_drop(&ln->results);
+}
+
+struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus)
+{
+	return nexus->by_lun[lu->cfg.lun];
+}
+
+/*
+ * A reset says it all: what was owed before is dropped (SPC-4 5.14), which also
+ * keeps to the one unit attention that Windows' single retry survives.
+ */
+void lu_ua_add(struct lu_nexus *ln, unsigned asc_ascq)
+{
+	if (asc_ascq >> 8 == ASC_POWER_ON_OR_RESET >> 8)
+		ln->nua = 0;
+	for (unsigned i = 0; i < ln->nua; i++)
+		if (ln->ua[i] == asc_ascq)
+			return;
+	if (ln->nua < LU_MAX_UA)
+		ln->ua[ln->nua++] = (uint16_t)asc_ascq;
+}
+
+unsigned lu_ua_take(struct lu_nexus *ln)
+{
+	unsigned ua;
+
+	if (ln->nua == 0)
+		return 0;
+	ua = ln->ua[0];
+	ln->nua--;
+	memmove(ln->ua, ln->ua + 1, ln->nua * sizeof(ln->ua[0]));
+	return ua;
+}
+
+/* ---- a command arrives ---- */
+
+/* Everything about @task that can be judged before its data is there. */
+static struct sense judge(struct lu *lu, struct task *task)
+{
+	bool third_party = task->cdb_len > 0 && (task->cdb[0] == 0x83 || task->cdb[0] == 0x84);
+	const struct scsi_cdb *req = &task->req;
+	bool known = false;
+	const struct scsi_op *op;
+	struct sense s;
+	unsigned ua;
+
+	op = task->cdb_len > 1 ? scsi_op_find(task->cdb[0], task->cdb[1], &known) : NULL;
+	if (!lu->bs && (!op || !answers_without_lu(op->cmd)))
+		return sense_make(KEY_ILLEGAL_REQUEST, ASC_LUN_NOT_SUPPORTED);
+	if (lu->bs && !(op && op->flags & OP_NO_UA)) {
+		ua = lu_ua_take(lu_nexus_of(lu, task->nexus));
+		if (ua)
+			return sense_make(KEY_UNIT_ATTENTION, ua);
+	}
+	/* decisions.md 16: switched off, the opcodes are not there at all */
+	if (third_party && !lu->cfg.tpc.enabled)
+		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
+	s = scsi_cdb_decode(task->cdb, task->cdb_len, &task->req);
+	if (!sense_is_good(s))
+		return s;
+	if (!lu->supported[req->op->cmd])
+		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
+	if (req->op->len == LEN_BLOCKS || req->op->len == LEN_VERIFY ||
+	    lu_sbc_handlers[req->op->cmd] || lu_tpc_handlers[req->op->cmd] ||
+	    req->op->cmd == CMD_TEST_UNIT_READY) {
+		if (lu->failed)
+			return sense_make(KEY_NOT_READY, ASC_NOT_READY_MANUAL_INTERVENTION);
+		if (lu->stopped && req->op->cmd != CMD_START_STOP_UNIT)
+			return sense_make(KEY_NOT_READY, ASC_NOT_READY_INITIALIZING_REQUIRED);
+	}
+	if (req->op->len == LEN_BLOCKS || req->op->len == LEN_VERIFY)
+		return lu_sbc_judge(lu, req);
+	if (req->op->dir == DIR_OUT && req->len > TASK_MAX_PARAM - 1)
+		return sense_cdb(req->op->cdb_len == 16 ? 10 : 7);
+	return sense_good();
+}
+
+static void set_status(struct task *task, struct sense s)
+{
+	task->sense = s;
+	task->d_sense = task->lu->mode.d_sense;
+	task->status = sense_is_good(s) ? SAM_GOOD : SAM_CHECK_CONDITION;
+	if (!sense_is_good(s))
+		task->lu->stats.check_conditions++;
+}
+
+bool lu_accept(struct lu *lu, struct task *task)
+{
+	struct sense s;
+
+	task->lu = lu;
+	task->in_len = 0;
+	task->aborted = task->accepted = task->running = false;
+	task->op = NULL;
+	task->verify = NULL;
+	lu->stats.commands++;
+	s = judge(lu, task);
+	set_status(task, s);
+	if (!sense_is_good(s)) {
+		if (lu->bs)
+			lu_tpc_refused(lu, task);
+		log_debug("LUN %u: CDB %02x from %s: %x/%02x/%02x %s", lu->cfg.lun, task->cdb[0],
+			  task->nexus->initiator, s.key, s.asc, s.ascq, sense_text(s));
+		return false;
+	}
+	task->dir = task->req.op->dir;
+	task->data_len = scsi_cdb_data_len(&task->req, lu->cfg.block_size);
+	task->split = task->req.op->len == LEN_BLOCKS ||
+		      (task->req.op->len == LEN_VERIFY && task->req.bytchk == 1);
+	if (task->data_len == 0)
+		task->dir = DIR_NONE;
+	if (!task->split && task->data_len > TASK_MAX_PARAM)
+		task->data_len = TASK_MAX_PARAM;
+	task->accepted = true;
+	TAILQ_INSERT_TAIL(&lu->tasks, task, link);
+	return true;
+}
+
+void lu_submit(struct task *task)
+{
+	struct lu *lu = task->lu;
+
+	assert(task->accepted && !task->running);
+	task->running = true;
+	task->in_len = 0;
+	if (task->aborted) {
+		task_finish_later(task, sense_good());
+		return;
+	}
+	handler_of(task->req.op->cmd)(lu, task);
+}
+
+void lu_abort(struct task *task)
+{
+	task->aborted = true;
+	if (task->running && task->op)
+		cm_abort(task->op);
+}
+
+void task_end(struct task *task)
+{
+	struct lu *lu = task->lu;
+
+	assert(task->accepted && !task->running);
+	task->accepted = false;
+	TAILQ_REMOVE(&lu->tasks, task, link);
+	if (task->aborted)
+		target_task_ended(lu->target);
+}
+
+void task_finish(struct task *task, struct sense s)
+{
+	assert(task->running);
+	task->running = false;
+	set_status(task, s);
+	if (task->aborted)
+		task->status = SAM_TASK_ABORTED;
+	else if (!sense_is_good(s))
+		log_debug("LUN %u: %s from %s: %x/%02x/%02x %s", task->lu->cfg.lun,
+			  task->req.op->name, task->nexus->initiator, s.key, s.asc, s.ascq,
+			  sense_text(s));
+	task->done(task);
+}
+
+static void finish_posted(struct ring_post *post)
+{
+	struct task *task = (struct task *)((char *)post - offsetof(struct task, post));
+
+	task_finish(task, task->sense);
+}
+
+void task_finish_later(struct task *task, struct sense s)
+{
+	task->sense = s;
+	task->post.fn = finish_posted;
+	ring_post(task->lu->env.ring, &task->post);
+}
+
+struct writer task_writer(const struct task *task)
+{
+	if (task->niov == 0)
+		return writer(NULL, 0);
+	assert(task->niov == 1);
+	return writer(task->data[0].iov_base, task->data[0].iov_len);
+}
+
+void task_finish_data(struct task *task, const struct writer *w)
+{
+	size_t n = wr_stored(w);
+
+	task->in_len = n < task->req.len ? n : task->req.len;
+	task_finish_later(task, sense_good());
+}
+
+/* ---- reset ---- */
+
+void lu_reset(struct lu *lu)
+{
+	struct task *task, *next;
+
+	for (task = TAILQ_FIRST(&lu->tasks); task; task = next) {
+		next = TAILQ_NEXT(task, link);
+		if (task->aborted)
+			continue;
+		if (task->running) {
+			lu_abort(task);
+		} else {
+			task->aborted = true;
+			task->on_abort(task); /* may end the task */
+		}
+	}
+	lu->mode = lu->mode_defaults;
+	lu->stopped = false;
+}
+
+bool lu_has_aborted_tasks(const struct lu *lu)
+{
+	const struct task *task;
+
+	TAILQ_FOREACH (task, &lu->tasks, link)
+		if (task->aborted)
+			return true;
+	return false;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the logical unit: what target.c, lu*.c and copymgr.c share.  Front ends
+ * do not include this.  Home reactor only.
+ */
+#ifndef TARGET_LU_IMPL_H
+#define TARGET_LU_IMPL_H
+
+#include "copymgr.h"
+#include "lu.h"
+#include "mode.h"
+#include "target.h"
+
+/* Unit attentions owed to one nexus; more than a few at once tell it nothing new. */
+#define LU_MAX_UA 4
+
+/* What a logical unit keeps for one I_T nexus. */
+struct lu_nexus {
+	uint16_t ua[LU_MAX_UA]; /* ASC << 8 | ASCQ, oldest first */
+	unsigned nua;
+	struct cm_results results;
+};
+
+struct lu {
+	struct target *target;
+	struct lu_env env;
+	struct lu_config cfg; /* serial points to info.serial */
+	struct lu_info info;
+	struct backstore *bs; /* NULL: stands for the LUNs that do not exist */
+	bool supported[CMD_COUNT];
+	struct mode_state mode, mode_defaults;
+	bool stopped;		  /* START STOP UNIT */
+	bool failed;		  /* the backing file shrank under us */
+	bool removing;		  /* target_remove_lu: no new commands */
+	TAILQ_HEAD(, task) tasks; /* accepted, not ended */
+	struct lu_stats stats;
+};
+
+/* Runs one piece; ends in task_finish or task_finish_later. */
+typedef void (*lu_handler)(struct lu *lu, struct task *task);
+
+/* One table per standard, indexed by enum scsi_cmd; NULL: not there. */
+extern const lu_handler lu_spc_handlers[CMD_COUNT];
+extern const lu_handler lu_sbc_handlers[CMD_COUNT];
+extern const lu_handler lu_tpc_handlers[CMD_COUNT];
+
+/* Ends a piece from the loop: status by @s, then done. */
+void task_finish(struct task *task, struct sense s);
+/* The same from inside lu_submit: done comes from the loop. */
+void task_finish_later(struct task *task, struct sense s);
+
+/* Cuts @w to the allocation length and the room there is; sets in_len; later. */
+void task_finish_data(struct task *task, const struct writer *w);
+/* A writer over the piece's room for data-in. */
+struct writer task_writer(const struct task *task);
+
+/* Judges a media command's range, protection and write access (SBC-4 4.x). */
+struct sense lu_sbc_judge(const struct lu *lu, const struct scsi_cdb *req);
+
+struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);
+void lu_nexus_init(struct lu_nexus *ln, const struct nexus *nexus);
+void lu_nexus_done(struct lu_nexus *ln);
+void lu_ua_add(struct lu_nexus *ln, unsigned asc_ascq);
+/* Takes the oldest one; 0: none. */
+unsigned lu_ua_take(struct lu_nexus *ln);
+
+/* A command ended before lu_submit: if it was PT or WUT, cm_refused. */
+void lu_tpc_refused(const struct lu *lu, const struct task *task);
+
+/* The capacity follows the backstore's size to @size bytes; as bs_grow. */
+int lu_grow(struct lu *lu, uint64_t size, char *err, size_t err_cap);
+/* The backing file is shorter than it was: says so once, the LU fails from here on. */
+void lu_fail(struct lu *lu);
+/* sense_from_errno, and lu_fail when the file has shrunk. */
+struct sense lu_io_sense(struct lu *lu, int err, enum data_dir dir);
+
+/* Looks at one command: false with status and sense when it ends here. */
+bool lu_accept(struct lu *lu, struct task *task);
+/* Aborts every task of the LU; mode pages go back to their defaults (LU reset). */
+void lu_reset(struct lu *lu);
+/* A task that lu_reset aborted has not ended yet. */
+bool lu_has_aborted_tasks(const struct lu *lu);
+/* target.c: every nexus but @by (may be NULL) is owed this unit attention of @lu. */
+void target_tell_others(struct lu *lu, const struct nexus *by, unsigned asc_ascq);
+/* target.c: a task of @lu ended; a reset may be waiting for it. */
+void target_task_ended(struct target *t);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Third-party copy commands: judging POPULATE TOKEN and WRITE USING TOKEN lists,
+ * and RECEIVE ROD TOKEN INFORMATION.  What runs after the judgement is in
+ * copymgr.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lu_impl.h"
+
+const struct lu_tpc_config lu_tpc_defaults = {
+	.enabled = true,
+	.max_ranges = 64,
+	.max_token_bytes = 4ull << 30,
+	.optimal_bytes = 256ull << 20,
+	.max_timeout_s = 600,
+	.default_timeout_s = 60,
+	.deadline_ms = 3000,
+	.results_per_nexus = 256,
+};
+
+static bool check_sizes(const struct lu_tpc_config *c, uint32_t block_size, char *err,
+			size_t err_cap)
+{
+	/* INFORMATION of fixed sense has 32 bits (decisions.md 3). */
+	uint64_t most = (uint64_t)UINT32_MAX * block_size;
+
+	if (c->max_token_bytes == 0 || c->max_token_bytes % block_size ||
+	    c->max_token_bytes > most) {
+		snprintf(err, err_cap,
+			 "max-token must be a multiple of the block size (%u) from one block "
+			 "to %llu bytes",
+			 block_size, (unsigned long long)most);
+		return false;
+	}
+	if (c->optimal_bytes == 0 || c->optimal_bytes % block_size) {
+		snprintf(err, err_cap, "optimal must be a multiple of the block size (%u), not 0",
+			 block_size);
+		return false;
+	}
+	if (c->optimal_bytes > c->max_token_bytes) {
+		snprintf(err, err_cap, "optimal is above max-token; lower it or raise max-token");
+		return false;
+	}
+	return true;
+}
+
+bool lu_tpc_check(const struct lu_tpc_config *c, uint32_t block_size, char *err, size_t err_cap)
+{
+	if (!c->enabled)
+		return true;
+	if (c->max_ranges < 1 || c->max_ranges > TPC_MAX_RANGES) {
+		snprintf(err, err_cap, "max-ranges must be from 1 to %u", TPC_MAX_RANGES);
+		return false;
+	}
+	if (!check_sizes(c, block_size, err, err_cap))
+		return false;
+	if (c->max_timeout_s == 0 || c->default_timeout_s == 0 ||
+	    c->default_timeout_s > c->max_timeout_s) {
+		snprintf(err, err_cap,
+			 "timeouts must be at least 1 s, default-timeout not above max-timeout");
+		return false;
+	}
+	if (c->deadline_ms == 0) {
+		snprintf(err, err_cap, "deadline must be above 0");
+		return false;
+	}
+	if (c->results_per_nexus == 0) {
+		snprintf(err, err_cap, "results must be at least 1");
+		return false;
+	}
+	return true;
+}
+
+/* ---- judging ---- */
+
+/* Ranges of the medium in bytes, the first @max_blocks blocks of the list. */
+static bool set_ranges(struct cm_op *op, const struct tpc_ranges *r, uint64_t max_blocks)
+{
+	uint32_t bs = op->lu->info.block_size;
+
+	op->ranges = calloc(r->n ? r->n : 1, sizeof(*op->ranges));
+	if (!op->ranges)
+		return false;
+	for (unsigned i = 0; i < r->n && max_blocks > 0; i++) {
+		struct tpc_range t = tpc_range_at(r, i);
+		uint64_t blocks = t.blocks < max_blocks ? t.blocks : max_blocks;
+
+		if (blocks == 0)
+			continue;
+		op->ranges[op->n++] = (struct byte_range) { t.lba * bs, blocks * bs };
+		max_blocks -= blocks;
+	}
+	return true;
+}
+
+static struct sense judge_ranges(struct lu *lu, const struct tpc_ranges *r, uint64_t *ret_blocks)
+{
+	/* One reactor at a time comes here, and nothing in between waits. */
+	static _Thread_local struct tpc_range scratch[TPC_MAX_RANGES];
+
+	return tpc_judge_ranges(r, &lu->info.limits, lu->info.block_size, lu->info.blocks, scratch,
+				ret_blocks);
+}
+
+/* A type that PT may be asked for: what we make, or "any" (wire-format 2.2). */
+static bool rod_type_made(uint32_t type)
+{
+	return type == ROD_TYPE_PIT_CHANGE_VULNERABLE || type == ROD_TYPE_PIT_ANY;
+}
+
+static struct sense judge_pt(struct lu *lu, const struct task *task, struct cm_op *op)
+{
+	const struct lu_tpc_config *cfg = &lu->cfg.tpc;
+	struct tpc_pt pt;
+	struct sense s = tpc_pt_decode(task->data[0].iov_base, task->len, &pt);
+
+	if (!sense_is_good(s))
+		return s;
+	if (pt.immed)
+		return sense_pl_bit(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 2, 0);
+	if (pt.timeout > cfg->max_timeout_s)
+		return sense_pl(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 4);
+	if (pt.rtv && !rod_type_made(pt.rod_type))
+		return sense_pl(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 8);
+	s = judge_ranges(lu, &pt.ranges, &op->blocks);
+	if (!sense_is_good(s))
+		return s;
+	op->timeout_s = pt.timeout ? pt.timeout : cfg->default_timeout_s;
+	if (!set_ranges(op, &pt.ranges, UINT64_MAX))
+		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_ROD);
+	return sense_good();
+}
+
+/*
+ * Blocks that exist in the ROD from @offset on: whole ones, and a last one that
+ * the ROD only begins (unlike block sizes; its tail is zero-filled and it counts,
+ * wire-format 7.8).  False: the offset is at or past the end.
+ */
+static bool blocks_from(const struct token_use *use, uint64_t offset, uint32_t block_size,
+			uint64_t *ret_blocks)
+{
+	uint64_t off, left;
+
+	if (use->zero) {
+		*ret_blocks = UINT64_MAX;
+		return true;
+	}
+	if (__builtin_mul_overflow(offset, block_size, &off) || off >= use->bytes)
+		return false;
+	left = use->bytes - off;
+	*ret_blocks = left / block_size + (left % block_size != 0);
+	return true;
+}
+
+static struct sense judge_wut(struct lu *lu, const struct task *task, struct cm_op *op)
+{
+	uint32_t bs = lu->info.block_size;
+	uint64_t avail, todo;
+	struct tpc_wut wut;
+	struct sense s = tpc_wut_decode(task->data[0].iov_base, task->len, &wut);
+
+	if (!sense_is_good(s))
+		return s;
+	if (wut.immed)
+		return sense_pl_bit(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 2, 0);
+	if (lu->cfg.read_only || lu->mode.swp)
+		return sense_make(KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
+	s = token_acquire(lu->env.tokens, wut.token, &op->use);
+	if (!sense_is_good(s)) {
+		s.flags |= SENSE_FIELD_PL;
+		s.field = 16;
+		return s;
+	}
+	op->holds_token = true;
+	op->del_tkn = wut.del_tkn;
+	if (!blocks_from(&op->use, wut.offset, bs, &avail))
+		return sense_pl(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 8);
+	s = judge_ranges(lu, &wut.ranges, &op->blocks);
+	if (!sense_is_good(s))
+		return s;
+	todo = op->blocks < avail ? op->blocks : avail;
+	op->copy_bytes = todo * bs;
+	op->copy.src_off = op->use.zero ? 0 : wut.offset * bs;
+	if (!set_ranges(op, &wut.ranges, todo))
+		return sense_from_errno(-ENOMEM, DATA_WRITE);
+	/*
+	 * Writing over the ROD's own source would cancel it half way: cancel it now,
+	 * with nothing written.
+	 */
+	if (!op->use.zero && rod_touches(op->use.rod, lu->bs, op->ranges, op->n)) {
+		rod_cancel(op->use.rod);
+		return sense_pl(ASC_TOKEN_CANCELLED, 16);
+	}
+	return sense_good();
+}
+
+/* ---- the commands ---- */
+
+/*
+ * FNV-1a over the service action and the list.  It only has to tell lists of
+ * initiators that mean no harm from each other.
+ */
+static uint64_t digest_list(uint8_t sa, const uint8_t *list, size_t len)
+{
+	uint64_t h = (0xcbf29ce484222325u ^ sa) * 0x100000001b3u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ list[i]) * 0x100000001b3u;
+	return h;
+}
+
+static struct cm_results *results_of(const struct lu *lu, const struct task *task)
+{
+	return &lu_nexus_of(lu, task->nexus)->results;
+}
+
+void lu_tpc_refused(const struct lu *lu, const struct task *task)
+{
+	uint8_t sa = task->cdb[1] & 0x1f;
+	struct cm_request req = { .sa = sa,
+				  .list_id = get_be32(task->cdb + 6),
+				  .shared = task->nexus->shared };
+
+	if (task->cdb[0] == 0x83 && (sa == 0x10 || sa == 0x11))
+		cm_refused(results_of(lu, task), &req);
+}
+
+/*
+ * PT and WUT alike: the list identifier is taken, the list judged, and then the
+ * work started or the refusal kept for RRTI (decisions.md 1).
+ */
+static void originate(struct lu *lu, struct task *task, uint8_t sa,
+		      struct sense (*judge)(struct lu *, const struct task *, struct cm_op *),
+		      void (*run)(struct cm_op *))
+{
+	struct cm_results *results = results_of(lu, task);
+	struct cm_request req = { .list_id = task->req.list_id,
+				  .sa = sa,
+				  .shared = task->nexus->shared };
+	struct cm_op *op;
+	struct sense s;
+
+	if (task->req.len == 0) { /* no operation, the identifier is not used */
+		task_finish_later(task, sense_good());
+		return;
+	}
+	if (task->len == 0) { /* the initiator sent nothing of what the CDB announced */
+		cm_refused(results, &req);
+		task_finish_later(task,
+				  sense_make(KEY_ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH_ERROR));
+		return;
+	}
+	if (req.shared)
+		req.digest = digest_list(sa, task->data[0].iov_base, task->len);
+	s = cm_begin(results, lu->cfg.tpc.results_per_nexus, &req, &op);
+	if (!sense_is_good(s)) {
+		task_finish_later(task, s);
+		return;
+	}
+	op->lu = lu;
+	op->task = task;
+	s = judge(lu, task, op);
+	if (!sense_is_good(s)) {
+		cm_end(results, op, TPC_FAILED, 0, s);
+		task_finish_later(task, s);
+		return;
+	}
+	task->op = op;
+	run(op);
+}
+
+static void populate_token(struct lu *lu, struct task *task)
+{
+	lu->stats.populate_tokens++;
+	originate(lu, task, 0x10, judge_pt, cm_populate);
+}
+
+static void write_using_token(struct lu *lu, struct task *task)
+{
+	lu->stats.writes_using_token++;
+	originate(lu, task, 0x11, judge_wut, cm_write);
+}
+
+/* SPC-4 6.36: may be asked as often as wanted; ALLOCATION LENGTH 0 drops the token. */
+static void receive_rod_token_information(struct lu *lu, struct task *task)
+{
+	struct cm_op *op = cm_find(results_of(lu, task), task->req.list_id);
+	struct writer w = task_writer(task);
+
+	if (!op || op->ambiguous) {
+		task_finish_later(task, sense_cdb(2));
+		return;
+	}
+	if (task->req.len == 0) {
+		op->result.token = NULL;
+		task_finish_later(task, sense_good());
+		return;
+	}
+	if (op->running)
+		op->result.count = op->copy.written / lu->info.block_size;
+	tpc_result_encode(&w, &op->result);
+	op->fetched |= !op->running && w.len <= w.cap && w.len <= task->req.len;
+	task_finish_data(task, &w);
+}
+
+const lu_handler lu_tpc_handlers[CMD_COUNT] = {
+	[CMD_POPULATE_TOKEN] = populate_token,
+	[CMD_WRITE_USING_TOKEN] = write_using_token,
+	[CMD_RECEIVE_ROD_TOKEN_INFORMATION] = receive_rod_token_information,
+};

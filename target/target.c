@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "target.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nettle/sha2.h>
+
+#include "bytes.h"
+#include "log.h"
+#include "lu_impl.h"
+
+#define CHECK_INTERVAL_NS 1000000000ull
+
+struct target {
+	char name[SCSI_NAME_MAX + 1];
+	uint16_t tpgt;
+	struct bs_env bs_env;
+	struct lu_env lu_env;
+	struct lu *lus[TARGET_MAX_LUNS];
+	struct lu *absent; /* answers for LUNs that do not exist */
+	LIST_HEAD(, nexus) nexuses;
+	uint64_t next_nexus;
+	TAILQ_HEAD(, target_reset) resets; /* waiting for aborted tasks */
+	struct ring_timer check;
+};
+
+/* Once a second: has somebody truncated a file that we serve? */
+static void check_backstores(struct ring_timer *timer)
+{
+	struct target *t = (struct target *)((char *)timer - offsetof(struct target, check));
+
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
+		struct lu *lu = t->lus[i];
+
+		if (lu && !lu->failed && !lu->removing && bs_check(lu->bs) == -ENODATA)
+			lu_fail(lu);
+	}
+	ring_timer_set(t->bs_env.ring, &t->check, CHECK_INTERVAL_NS);
+}
+
+int target_new(struct target **ret, const struct target_config *cfg, const struct bs_env *env)
+{
+	static const struct lu_config absent_cfg = { .block_size = 512 };
+	struct target *t = calloc(1, sizeof(*t));
+	struct token_config tokens = cfg->tokens;
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	snprintf(t->name, sizeof(t->name), "%s", cfg->name);
+	t->tpgt = cfg->tpgt;
+	t->bs_env = *env;
+	LIST_INIT(&t->nexuses);
+	TAILQ_INIT(&t->resets);
+	t->lu_env = (struct lu_env) { .ring = env->ring,
+				      .target_name = t->name,
+				      .tpgt = t->tpgt,
+				      .foreign_ports = cfg->foreign_ports };
+	tokens.target_name = t->name;
+	err = copy_engine_new(&t->lu_env.copies, env, &cfg->copy);
+	if (!err)
+		err = token_registry_new(&t->lu_env.tokens, env->ring, &tokens);
+	if (!err)
+		err = lu_new(&t->absent, NULL, &absent_cfg, &t->lu_env);
+	if (err) {
+		target_free(t);
+		return err;
+	}
+	t->absent->target = t;
+	t->check.fn = check_backstores;
+	ring_timer_set(env->ring, &t->check, CHECK_INTERVAL_NS);
+	*ret = t;
+	return 0;
+}
+
+int target_free(struct target *t)
+{
+	int first = 0;
+
+	if (!t)
+		return 0;
+	assert(LIST_EMPTY(&t->nexuses));
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
+		assert(!t->lus[i] || !t->lus[i]->removing);
+	ring_timer_cancel(t->bs_env.ring, &t->check);
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
+		struct lu *lu = t->lus[i];
+		struct backstore *bs;
+		int err;
+
+		if (!lu)
+			continue;
+		bs = lu->bs;
+		lu_free(lu);
+		err = bs_close(bs);
+		if (err && !first)
+			first = err;
+	}
+	lu_free(t->absent);
+	token_registry_free(t->lu_env.tokens);
+	copy_engine_free(t->lu_env.copies);
+	free(t);
+	return first;
+}
+
+const char *target_name(const struct target *t)
+{
+	return t->name;
+}
+
+uint16_t target_tpgt(const struct target *t)
+{
+	return t->tpgt;
+}
+
+/* The first bytes of SHA-256 over two strings, NULs between: stable identifiers. */
+static void derive(const char *a, const char *b, uint8_t ret[8])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, strlen(a) + 1, (const uint8_t *)a);
+	sha256_update(&ctx, strlen(b) + 1, (const uint8_t *)b);
+	sha256_digest(&ctx, sizeof(digest), digest);
+	memcpy(ret, digest, 8);
+}
+
+int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config *cfg, char *err,
+		  size_t err_cap)
+{
+	struct lu_config c = *cfg;
+	char serial[37], lun[8];
+	uint8_t id[8];
+	struct nexus *n;
+	int res;
+
+	if (c.lun >= TARGET_MAX_LUNS) {
+		snprintf(err, err_cap, "LUN %u is above %u", c.lun, TARGET_MAX_LUNS - 1);
+		return -EINVAL;
+	}
+	if (t->lus[c.lun]) {
+		snprintf(err, err_cap, "LUN %u is there already; give each LUN its own number",
+			 c.lun);
+		return -EEXIST;
+	}
+	if (!lu_tpc_check(&c.tpc, c.block_size, err, err_cap))
+		return -EINVAL;
+	if (!c.serial) {
+		snprintf(lun, sizeof(lun), "%u", c.lun);
+		derive(t->name, lun, id);
+		snprintf(serial, sizeof(serial), "%016llx", (unsigned long long)get_be64(id));
+		c.serial = serial;
+	}
+	if (c.naa_len == 0) {
+		derive(t->name, c.serial, c.naa);
+		c.naa[0] = (uint8_t)(0x30 | (c.naa[0] & 0x0f)); /* NAA 3h: locally assigned */
+		c.naa_len = 8;
+	}
+	res = lu_new(&t->lus[c.lun], bs, &c, &t->lu_env);
+	if (res) {
+		snprintf(err, err_cap, "LUN %u: %s", c.lun, strerror(-res));
+		return res;
+	}
+	t->lus[c.lun]->target = t;
+	LIST_FOREACH (n, &t->nexuses, link) {
+		n->by_lun[c.lun] = calloc(1, sizeof(struct lu_nexus));
+		if (!n->by_lun[c.lun]) {
+			lu_free(t->lus[c.lun]);
+			t->lus[c.lun] = NULL;
+			snprintf(err, err_cap, "LUN %u: out of memory", c.lun);
+			return -ENOMEM;
+		}
+		lu_nexus_init(n->by_lun[c.lun], n);
+	}
+	return 0;
+}
+
+static void drop_lu_nexus(struct nexus *nexus, unsigned lun)
+{
+	if (nexus->by_lun[lun])
+		lu_nexus_done(nexus->by_lun[lun]);
+	free(nexus->by_lun[lun]);
+	nexus->by_lun[lun] = NULL;
+}
+
+/* ---- taking a logical unit away ---- */
+
+#define REMOVAL_POLL_NS 2000000ull
+
+static void removal_over(struct target_removal *r)
+{
+	struct target *t = r->target;
+	struct lu *lu = t->lus[r->lun];
+	struct backstore *bs = lu->bs;
+	struct nexus *n;
+	int err;
+
+	LIST_FOREACH (n, &t->nexuses, link)
+		drop_lu_nexus(n, r->lun);
+	t->lus[r->lun] = NULL;
+	lu_free(lu);
+	err = bs_close(bs);
+	r->done(r, r->err ? r->err : err);
+}
+
+static void removal_step(struct target_removal *r);
+
+static void removal_flushed(struct io *io, int res)
+{
+	struct target_removal *r =
+		(struct target_removal *)((char *)io - offsetof(struct target_removal, flush));
+
+	r->flushed = true;
+	r->err = res;
+	removal_step(r);
+}
+
+/*
+ * Looks whether it can go on, and looks again a little later if not.  The flush comes
+ * first and by the ring, so that closing has nothing left to wait for.
+ */
+static void removal_step(struct target_removal *r)
+{
+	struct target *t = r->target;
+	struct lu *lu = t->lus[r->lun];
+
+	if (TAILQ_EMPTY(&lu->tasks)) {
+		token_cancel_all(t->lu_env.tokens, lu->bs);
+		if (bs_idle(lu->bs) && r->flushed) {
+			removal_over(r);
+			return;
+		}
+		if (bs_idle(lu->bs)) {
+			r->flush = (struct io) { .op = IO_FLUSH, .done = removal_flushed };
+			bs_submit(lu->bs, &r->flush);
+			return;
+		}
+	}
+	ring_timer_set(t->bs_env.ring, &r->timer, REMOVAL_POLL_NS);
+}
+
+static void removal_timer(struct ring_timer *timer)
+{
+	removal_step(
+		(struct target_removal *)((char *)timer - offsetof(struct target_removal, timer)));
+}
+
+static void removal_posted(struct ring_post *post)
+{
+	removal_step(
+		(struct target_removal *)((char *)post - offsetof(struct target_removal, post)));
+}
+
+bool target_remove_lu(struct target *t, struct target_removal *r)
+{
+	struct lu *lu = target_lu(t, r->lun);
+
+	if (!lu)
+		return false;
+	lu->removing = true;
+	r->target = t;
+	r->flushed = false;
+	r->err = 0;
+	r->timer = (struct ring_timer) { .fn = removal_timer };
+	r->post.fn = removal_posted;
+	ring_post(t->bs_env.ring, &r->post);
+	return true;
+}
+
+int target_grow_lu(struct target *t, uint16_t lun, uint64_t size, char *err, size_t err_cap)
+{
+	struct lu *lu = target_lu(t, lun);
+	uint64_t blocks;
+	struct nexus *n;
+	int res;
+
+	if (!lu) {
+		snprintf(err, err_cap, "LUN %u is not there", lun);
+		return -ENODEV;
+	}
+	blocks = lu->info.blocks;
+	res = lu_grow(lu, size, err, err_cap);
+	if (res < 0 || lu->info.blocks == blocks)
+		return res;
+	LIST_FOREACH (n, &t->nexuses, link)
+		lu_ua_add(lu_nexus_of(lu, n), ASC_CAPACITY_CHANGED);
+	return 0;
+}
+
+struct lu *target_lu(const struct target *t, uint16_t lun)
+{
+	return lun < TARGET_MAX_LUNS && t->lus[lun] && !t->lus[lun]->removing ? t->lus[lun] : NULL;
+}
+
+unsigned target_luns(const struct target *t, uint16_t *ret, unsigned cap)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
+		if (!target_lu(t, (uint16_t)i))
+			continue;
+		if (n < cap)
+			ret[n] = (uint16_t)i;
+		n++;
+	}
+	return n;
+}
+
+static void free_lu_nexuses(struct nexus *nexus)
+{
+	for (unsigned i = 0; nexus->by_lun && i < TARGET_MAX_LUNS; i++)
+		drop_lu_nexus(nexus, i);
+	free(nexus->by_lun);
+	nexus->by_lun = NULL;
+}
+
+int target_nexus_add(struct target *t, struct nexus *nexus)
+{
+	nexus->by_lun = calloc(TARGET_MAX_LUNS, sizeof(*nexus->by_lun));
+	if (!nexus->by_lun)
+		return -ENOMEM;
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
+		if (!t->lus[i])
+			continue;
+		nexus->by_lun[i] = calloc(1, sizeof(struct lu_nexus));
+		if (!nexus->by_lun[i]) {
+			free_lu_nexuses(nexus);
+			return -ENOMEM;
+		}
+		lu_nexus_init(nexus->by_lun[i], nexus);
+	}
+	nexus->id = ++t->next_nexus;
+	LIST_INSERT_HEAD(&t->nexuses, nexus, link);
+	return 0;
+}
+
+void target_nexus_remove(struct target *t, struct nexus *nexus)
+{
+	(void)t;
+	LIST_REMOVE(nexus, link);
+	free_lu_nexuses(nexus);
+}
+
+static struct lu *find_lu(const struct target *t, uint64_t wire)
+{
+	uint16_t lun;
+
+	return scsi_lun_decode(wire, &lun) ? target_lu(t, lun) : NULL;
+}
+
+bool target_has_lun(const struct target *t, uint64_t lun)
+{
+	return find_lu(t, lun) != NULL;
+}
+
+bool target_accept(struct target *t, uint64_t lun, struct task *task)
+{
+	struct lu *lu = find_lu(t, lun);
+
+	return lu_accept(lu ? lu : t->absent, task);
+}
+
+void target_tell_others(struct lu *lu, const struct nexus *by, unsigned asc_ascq)
+{
+	struct nexus *n;
+
+	LIST_FOREACH (n, &lu->target->nexuses, link)
+		if (n != by && !n->shared)
+			lu_ua_add(lu_nexus_of(lu, n), asc_ascq);
+}
+
+static bool reset_concerns(const struct target_reset *r, const struct target *t,
+			   const struct lu *lu)
+{
+	return r->all || find_lu(t, r->lun) == lu;
+}
+
+static bool reset_over(const struct target_reset *r, const struct target *t)
+{
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
+		const struct lu *lu = t->lus[i];
+
+		if (lu && reset_concerns(r, t, lu) && lu_has_aborted_tasks(lu))
+			return false;
+	}
+	return true;
+}
+
+static void reset_done(struct ring_post *post)
+{
+	struct target_reset *r =
+		(struct target_reset *)((char *)post - offsetof(struct target_reset, post));
+
+	r->done(r);
+}
+
+void target_task_ended(struct target *t)
+{
+	struct target_reset *r = TAILQ_FIRST(&t->resets), *next;
+
+	for (; r; r = next) {
+		next = TAILQ_NEXT(r, link);
+		if (!reset_over(r, t))
+			continue;
+		TAILQ_REMOVE(&t->resets, r, link);
+		ring_post(t->bs_env.ring, &r->post);
+	}
+}
+
+bool target_reset(struct target *t, struct target_reset *r)
+{
+	if (!r->all && !find_lu(t, r->lun))
+		return false;
+	r->target = t;
+	r->post.fn = reset_done;
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
+		struct lu *lu = t->lus[i];
+		struct nexus *n;
+
+		if (!lu || !reset_concerns(r, t, lu))
+			continue;
+		LIST_FOREACH (n, &t->nexuses, link)
+			cm_results_drop(&lu_nexus_of(lu, n)->results);
+		target_tell_others(lu, r->nexus, ASC_DEVICE_RESET);
+		lu_reset(lu);
+	}
+	TAILQ_INSERT_TAIL(&t->resets, r, link);
+	target_task_ended(t); /* nothing may have been running */
+	return true;
+}

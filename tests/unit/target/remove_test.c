@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Logical units that go away, or grow, while the target runs. */
+#include "core.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct removal {
+	struct target_removal r;
+	struct core *core;
+	bool over;
+	int err;
+};
+
+static void removed(struct target_removal *r, int err)
+{
+	struct removal *m = (struct removal *)r;
+
+	m->err = err;
+	m->over = true;
+	ring_stop(m->core->env.ring);
+}
+
+static void start(struct removal *m, struct core *c, uint16_t lun)
+{
+	*m = (struct removal) { .r = { .lun = lun, .done = removed }, .core = c };
+	CU_ASSERT_TRUE(target_remove_lu(c->target, &m->r));
+}
+
+static void goes_away(void)
+{
+	const struct tpc_range one[] = { { 5, 1 } };
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY), luns = cdb_of(CMD_REPORT_LUNS);
+	struct bs_config bc = { .path = "mem:new", .size = CORE_LU_SIZE, .block_size = 512 };
+	struct lu_config lc = { .lun = LUN_A, .block_size = 512, .tpc = lu_tpc_defaults };
+	uint8_t token[ROD_TOKEN_LEN];
+	struct backstore *bs;
+	struct removal m, none = { .r = { .lun = LUN_A } };
+	char err[256] = "";
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	core_token(&c, LUN_A, one, 1, token);
+	start(&m, &c, LUN_A);
+	CU_ASSERT_FALSE(target_remove_lu(c.target, &none.r));
+	CHECK_KCQ(core_cmd(&c, 0, LUN_A, &tur, NULL, 0), 0x52500);
+	luns.len = 256;
+	CU_ASSERT_EQUAL(get_be32(core_cmd(&c, 0, LUN_B, &luns, NULL, 0)->in), 8 * (CORE_LUNS - 1));
+	core_run_until(&c, &m.over);
+	CU_ASSERT_EQUAL(m.err, 0);
+	CU_ASSERT_PTR_NULL(target_lu(c.target, LUN_A));
+	CHECK_KCQ(core_wut(&c, 0, LUN_B, 1, token, 0, false, one, 1), 0x52308);
+	/* The number is free for another one, which is new to everybody. */
+	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, &c.env, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	CHECK_KCQ(core_cmd(&c, 0, LUN_A, &tur, NULL, 0), 0x62900);
+	CHECK_KCQ(core_cmd(&c, 1, LUN_A, &tur, NULL, 0), 0x62900);
+	CHECK_KCQ(core_rrti(&c, 0, LUN_A, 0x70, 1024, NULL), 0x52400);
+	core_done(&c);
+}
+
+static void waits_for_tasks(void)
+{
+	static struct core_async rd;
+	struct scsi_cdb cdb = cdb_of(CMD_READ_16);
+	struct bs_config bc = { .path = "mem:new", .size = CORE_LU_SIZE, .block_size = 512 };
+	struct lu_config lc = { .lun = LUN_SLOW, .block_size = 512, .tpc = lu_tpc_defaults };
+	struct backstore *bs;
+	struct removal m;
+	char err[256] = "";
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	cdb.blocks = 1;
+	CU_ASSERT_TRUE(core_start(&c, &rd, 0, LUN_SLOW, &cdb, NULL, 0));
+	start(&m, &c, LUN_SLOW);
+	core_sleep(&c, 10);
+	CU_ASSERT_FALSE(m.over);
+	/* Its number is still taken. */
+	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, &c.env, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), -EEXIST);
+	CU_ASSERT_EQUAL(bs_close(bs), 0);
+	core_finish(&rd);
+	CU_ASSERT_EQUAL(rd.task.status, SAM_GOOD);
+	core_run_until(&c, &m.over);
+	CU_ASSERT_EQUAL(m.err, 0);
+	core_done(&c);
+}
+
+/* The source of a copy that runs on another LUN. */
+static void source_of_a_copy(void)
+{
+	static struct core_async slow;
+	const struct tpc_range all[] = { { 0, 4096 } };
+	struct scsi_cdb cdb = cdb_of(CMD_WRITE_USING_TOKEN);
+	uint8_t token[ROD_TOKEN_LEN], pl[TPC_WUT_HEADER + TPC_RANGE_LEN];
+	struct removal m;
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	for (unsigned lba = 0; lba < 4096; lba += 128)
+		core_write(&c, LUN_A, lba, 128, 0x77);
+	core_token(&c, LUN_A, all, 1, token);
+	cdb.list_id = 1;
+	cdb.len = (uint32_t)tpc_wut_encode(pl, sizeof(pl), false, false, 0, token, all, 1);
+	CU_ASSERT_TRUE(core_start(&c, &slow, 0, LUN_SLOW, &cdb, pl, sizeof(pl)));
+	core_sleep(&c, 70);
+	start(&m, &c, LUN_A);
+	core_finish(&slow);
+	CU_ASSERT_EQUAL(slow.task.status, SAM_CHECK_CONDITION);
+	CU_ASSERT_EQUAL(sense_asc_ascq(slow.task.sense), ASC_COPY_TARGET_DATA_UNDERRUN);
+	CU_ASSERT_TRUE(slow.task.sense.info > 0 && slow.task.sense.info < 4096);
+	core_run_until(&c, &m.over);
+	core_done(&c);
+}
+
+static uint64_t capacity(struct core *c, unsigned lun)
+{
+	struct scsi_cdb cdb = cdb_of(CMD_READ_CAPACITY_16);
+	const struct reply *r;
+	struct capacity cap;
+
+	cdb.len = 32;
+	r = core_cmd(c, 0, lun, &cdb, NULL, 0);
+	CHECK_GOOD(r);
+	CU_ASSERT_TRUE_FATAL(read_capacity_16_decode(r->in, r->in_len, &cap));
+	return cap.blocks;
+}
+
+static void grows(void)
+{
+	char path[] = "/tmp/odx-grow-XXXXXX", err[256];
+	int fd = mkstemp(path);
+	struct bs_config bc = { .path = path, .block_size = 4096 };
+	struct lu_config lc = { .lun = 9, .block_size = 4096, .tpc = lu_tpc_defaults };
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY);
+	struct backstore *bs;
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(ftruncate(fd, 1 << 20), 0);
+	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, &c.env, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	for (unsigned n = 0; n < 2; n++)
+		CHECK_KCQ(core_cmd(&c, n, 9, &tur, NULL, 0), 0x62900);
+	/* As it is: nothing to say. */
+	CU_ASSERT_EQUAL(target_grow_lu(c.target, 9, 1 << 20, err, sizeof(err)), 0);
+	CHECK_GOOD(core_cmd(&c, 0, 9, &tur, NULL, 0));
+	/* Not yet so large; smaller; half a block; not there; memory. */
+	CU_ASSERT_EQUAL(target_grow_lu(c.target, 9, 2 << 20, err, sizeof(err)), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "truncate -s 2097152"));
+	CU_ASSERT_EQUAL(ftruncate(fd, (2 << 20) + 512), 0);
+	CU_ASSERT_EQUAL(target_grow_lu(c.target, 9, (2 << 20) + 512, err, sizeof(err)), -EINVAL);
+	CU_ASSERT_EQUAL(target_grow_lu(c.target, 9, 1 << 19, err, sizeof(err)), -EINVAL);
+	CU_ASSERT_EQUAL(target_grow_lu(c.target, 10, 2 << 20, err, sizeof(err)), -ENODEV);
+	CU_ASSERT_EQUAL(target_grow_lu(c.target, LUN_A, 2 * CORE_LU_SIZE, err, sizeof(err)),
+			-EOPNOTSUPP);
+	CU_ASSERT_EQUAL(capacity(&c, 9), 256);
+	CU_ASSERT_EQUAL(ftruncate(fd, 2 << 20), 0);
+	CU_ASSERT_EQUAL(target_grow_lu(c.target, 9, 2 << 20, err, sizeof(err)), 0);
+	for (unsigned n = 0; n < 2; n++) {
+		CHECK_KCQ(core_cmd(&c, n, 9, &tur, NULL, 0), 0x62a09);
+		CHECK_GOOD(core_cmd(&c, n, 9, &tur, NULL, 0));
+	}
+	CU_ASSERT_EQUAL(capacity(&c, 9), 512);
+	core_done(&c);
+	close(fd);
+	unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "a removed LUN is gone at once, its tokens are 5/23/08, its number free",
+		  goes_away },
+		{ "removal waits for the tasks that run", waits_for_tasks },
+		{ "the source of a running copy: the copy ends with its honest count",
+		  source_of_a_copy },
+		{ "a LUN grows when its file has: 6/2A/09 for everybody, else a reason", grows },
+		TEST_END,
+	};
+
+	return test_main(argc, argv, "remove", tests);
+}
