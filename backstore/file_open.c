@@ -211,8 +211,7 @@ static int fill(struct opening *o)
 	if (size > INT64_MAX)
 		return bs_fail(o->err, o->cap, -EFBIG, "%s: size %llu is too large: give less",
 			       o->cfg->path, (unsigned long long)size);
-	if (fstatvfs(o->f->fd, &vfs) == 0 &&
-	    (unsigned long long)vfs.f_bavail * vfs.f_frsize < size)
+	if (fstatvfs(o->f->fd, &vfs) == 0 && (unsigned long long)vfs.f_bavail * vfs.f_frsize < size)
 		return no_space(o);
 	do {
 		r = fallocate(o->f->fd, 0, 0, (off_t)size) < 0 ? errno : 0;

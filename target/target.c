@@ -272,6 +272,17 @@ bool target_remove_lu(struct target *t, struct target_removal *r)
 	return true;
 }
 
+void target_name_lu(struct target *t, uint16_t lun, const char *serial, const uint8_t *naa,
+		    uint8_t naa_len)
+{
+	struct lu_info *info = &t->lus[lun]->info;
+
+	assert(t->lus[lun]->stats.commands == 0 && naa_len <= sizeof(info->naa));
+	snprintf(info->serial, sizeof(info->serial), "%s", serial);
+	memcpy(info->naa, naa, naa_len);
+	info->naa_len = naa_len;
+}
+
 int target_grow_lu(struct target *t, uint16_t lun, uint64_t size, char *err, size_t err_cap)
 {
 	struct lu *lu = target_lu(t, lun);

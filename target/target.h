@@ -62,6 +62,13 @@ struct target_removal {
 bool target_remove_lu(struct target *t, struct target_removal *r);
 
 /*
+ * Gives @lun another serial (cut to 36 characters) and NAA designator than it was
+ * added with, before it has answered any command.
+ */
+void target_name_lu(struct target *t, uint16_t lun, const char *serial, const uint8_t *naa,
+		    uint8_t naa_len);
+
+/*
  * The backstore of @lun has been made larger, to @size bytes: so is the LUN, and every
  * nexus (a shared one, too: once) is owed 6/2A/09.  -ENODEV and as bs_grow.
  */

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Receiving: the byte stream cut into PDUs.  Headers and small data come through
+ * the connection's buffer; the rest of a long data segment is received straight
+ * to where it belongs, and what follows it in the same call into the buffer.
+ */
+#include "iscsi_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void receive_done(struct ring_op *op, int res, unsigned cqe_flags);
+
+int rx_init(struct iscsi_conn *c)
+{
+	c->rx.op.done = receive_done;
+	c->rx.buf = malloc(RX_BUFFER);
+	return c->rx.buf ? 0 : -ENOMEM;
+}
+
+static bool reading(const struct iscsi_conn *c)
+{
+	return (c->state == CONN_LOGIN || c->state == CONN_FULL) && !c->last_word && !c->deaf &&
+	       !c->rx.waiting;
+}
+
+static bool has_header_digest(const struct iscsi_conn *c)
+{
+	return c->state == CONN_FULL && c->params.header_digest;
+}
+
+static bool has_data_digest(const struct iscsi_conn *c)
+{
+	return c->state == CONN_FULL && c->params.data_digest;
+}
+
+static bool digest_matches(uint32_t crc, const uint8_t *got)
+{
+	uint8_t want[4];
+
+	digest_put(crc, want);
+	return memcmp(got, want, sizeof(want)) == 0;
+}
+
+/* A whole header with all that belongs to it; false: not yet, or the connection is over. */
+static bool step_header(struct iscsi_conn *c)
+{
+	struct rx *rx = &c->rx;
+	const uint8_t *p = rx->buf + rx->head;
+	size_t have = rx->tail - rx->head, need = ISCSI_BHS_LEN;
+
+	if (have < need)
+		return false;
+	rx->known = iscsi_pdu_decode(p, &rx->pdu);
+	need += rx->pdu.ahs_len * 4u;
+	if (has_header_digest(c))
+		need += 4;
+	if (have < need)
+		return false;
+	if (has_header_digest(c) &&
+	    !digest_matches(digest_add(DIGEST_INIT, p, need - 4), p + need - 4)) {
+		c->srv->stats.digest_errors++;
+		/* Nothing in it can be trusted, its length neither (RFC 7143 7.8). */
+		conn_close(c, "header digest error");
+		return false;
+	}
+	memcpy(rx->bhs, p, ISCSI_BHS_LEN);
+	/* AHSLength (2 bytes), then AHSType (RFC 7143 11.2.2) */
+	rx->ahs_type = rx->pdu.ahs_len > 0 ? p[ISCSI_BHS_LEN + 2] : 0;
+	rx->head += need;
+	if (rx->pdu.data_len > (c->state == CONN_FULL ? PARAM_MAX_RECV : PARAM_DEFAULT_RECV)) {
+		conn_reject_last(c, ISCSI_REJECT_PROTOCOL_ERROR,
+				 "data segment longer than MaxRecvDataSegmentLength");
+		return false;
+	}
+	rx->dst = NULL;
+	rx->cmd = NULL;
+	rx->left = rx->pdu.data_len;
+	rx->crc = DIGEST_INIT;
+	rx->state = RX_BEGIN;
+	return true;
+}
+
+static bool step_begin(struct iscsi_conn *c)
+{
+	enum rx_verdict v = c->state == CONN_FULL ? request_begin(c) : login_begin(c);
+
+	if (v == RX_WAIT)
+		c->rx.waiting = true;
+	if (v != RX_GO)
+		return false;
+	c->rx.state = RX_DATA;
+	if (c->rx.cmd)
+		icmd_pin(c->rx.cmd);
+	return true;
+}
+
+/* Bytes of the data segment have come to rest at dst (or are dropped at @p). */
+static void took(struct iscsi_conn *c, const uint8_t *p, size_t n)
+{
+	struct rx *rx = &c->rx;
+
+	if (has_data_digest(c))
+		rx->crc = digest_add(rx->crc, p, n);
+	if (rx->dst)
+		rx->dst += n;
+	rx->left -= (uint32_t)n;
+}
+
+static bool step_data(struct iscsi_conn *c)
+{
+	struct rx *rx = &c->rx;
+	size_t n = rx->tail - rx->head;
+
+	if (n > rx->left)
+		n = rx->left;
+	if (n > 0) {
+		if (rx->dst)
+			memcpy(rx->dst, rx->buf + rx->head, n);
+		took(c, rx->buf + rx->head, n);
+		rx->head += n;
+	}
+	if (rx->left > 0)
+		return false;
+	rx->state = RX_TAIL;
+	return true;
+}
+
+/* Padding and data digest, then the PDU is complete. */
+static bool step_tail(struct iscsi_conn *c)
+{
+	struct rx *rx = &c->rx;
+	const uint8_t *p = rx->buf + rx->head;
+	size_t pad = iscsi_pad(rx->pdu.data_len);
+	bool digest = has_data_digest(c) && rx->pdu.data_len > 0, good = true;
+	size_t need = pad + (digest ? 4 : 0);
+	struct icmd *cmd = rx->cmd;
+
+	if (rx->tail - rx->head < need)
+		return false;
+	if (digest)
+		good = digest_matches(digest_add(rx->crc, p, pad), p + pad);
+	if (!good)
+		c->srv->stats.digest_errors++;
+	rx->head += need;
+	rx->state = RX_HEADER;
+	if (c->state == CONN_FULL)
+		request_end(c, good);
+	else
+		login_end(c, good);
+	rx->cmd = NULL;
+	if (cmd)
+		icmd_unpin(cmd);
+	return true;
+}
+
+static bool (*const steps[])(struct iscsi_conn *) = {
+	[RX_HEADER] = step_header,
+	[RX_BEGIN] = step_begin,
+	[RX_DATA] = step_data,
+	[RX_TAIL] = step_tail,
+};
+
+static void receive(struct iscsi_conn *c)
+{
+	struct rx *rx = &c->rx;
+	struct io_uring_sqe *sqe = ring_sqe(c->srv->env.ring);
+	unsigned n = 0;
+
+	/* What is left is less than a header or a tail: cheap to move. */
+	memmove(rx->buf, rx->buf + rx->head, rx->tail - rx->head);
+	rx->tail -= rx->head;
+	rx->head = 0;
+	rx->direct = rx->state == RX_DATA && rx->dst && rx->tail == 0 ? rx->left : 0;
+	if (rx->direct > 0)
+		rx->iov[n++] = (struct iovec) { rx->dst, rx->direct };
+	rx->iov[n++] = (struct iovec) { rx->buf + rx->tail, RX_BUFFER - rx->tail };
+	rx->msg = (struct msghdr) { .msg_iov = rx->iov, .msg_iovlen = n };
+	io_uring_prep_recvmsg(sqe, c->fd, &rx->msg, 0);
+	ring_submit_op(sqe, &rx->op);
+	rx->busy = true;
+}
+
+/* The connection ended, perhaps while a segment was being received for a request. */
+static void release(struct iscsi_conn *c)
+{
+	struct rx *rx = &c->rx;
+
+	if (rx->cmd && rx->state >= RX_DATA)
+		icmd_unpin(rx->cmd);
+	rx->cmd = NULL;
+}
+
+void rx_closed(struct iscsi_conn *c)
+{
+	if (!c->rx.busy && !c->rx.running)
+		release(c);
+}
+
+void rx_run(struct iscsi_conn *c)
+{
+	struct rx *rx = &c->rx;
+
+	if (rx->running)
+		return;
+	rx->running = true;
+	while (!rx->busy && reading(c) && steps[rx->state](c))
+		;
+	rx->running = false;
+	if (c->state == CONN_CLOSED) {
+		rx_closed(c);
+		conn_settle(c);
+	} else if (!rx->busy && c->state == CONN_DRAIN) {
+		release(c);
+		rx->state = RX_HEADER;
+		rx->head = rx->tail = 0;
+		receive(c);
+	} else if (!rx->busy && reading(c)) {
+		receive(c);
+	}
+}
+
+void rx_resume(struct iscsi_conn *c)
+{
+	if (!c->rx.waiting)
+		return;
+	c->rx.waiting = false;
+	/* Time spent waiting on our side is not the peer's. */
+	c->rx.progress = ring_now(c->srv->env.ring);
+	rx_run(c);
+}
+
+static void receive_done(struct ring_op *op, int res, unsigned cqe_flags)
+{
+	struct iscsi_conn *c = container_of(op, struct iscsi_conn, rx.op);
+	struct rx *rx = &c->rx;
+
+	rx->busy = false;
+	if (res > 0) {
+		size_t direct = (size_t)res < rx->direct ? (size_t)res : rx->direct;
+
+		rx->progress = ring_now(c->srv->env.ring);
+		c->srv->stats.bytes_in += (size_t)res;
+		if (direct > 0)
+			took(c, rx->dst, direct);
+		rx->tail += (size_t)res - direct;
+	} else if (res != -EINTR && res != -EAGAIN) {
+		conn_close(c, res == 0 || res == -ECONNRESET ? "closed by the initiator"
+							     : strerror(-res));
+	}
+	rx_run(c);
+}

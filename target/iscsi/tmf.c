@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Task management (RFC 7143 11.5, 11.6).  The response goes out when the last
+ * task that it concerns has ended.
+ */
+#include "iscsi_priv.h"
+
+#include <assert.h>
+
+#include "log.h"
+
+static bool response_next(struct iscsi_conn *c, struct tx_item *it, struct tx_pdu *ret)
+{
+	struct icmd *cmd = container_of(it, struct icmd, tx);
+
+	icmd_answered(cmd);
+	ret->pdu = (struct iscsi_pdu) { .opcode = ISCSI_TMF_RSP,
+					.flags = ISCSI_F_FINAL,
+					.itt = cmd->pdu.itt,
+					.tmf_rsp = { .response = cmd->response,
+						     .stat_sn = conn_next_stat_sn(c),
+						     .exp_cmd_sn = conn_exp_cmd_sn(c),
+						     .max_cmd_sn = conn_max_cmd_sn(c) } };
+	return false;
+}
+
+static bool is_running_command(const struct icmd *cmd)
+{
+	return cmd->pdu.opcode == ISCSI_SCSI_CMD && cmd->started && !cmd->over && !cmd->answering &&
+	       !cmd->aborted;
+}
+
+static enum iscsi_tmf_response abort_task(struct icmd *cmd)
+{
+	struct icmd *victim = icmd_find(cmd->sess, cmd->pdu.tmf.ref_tag);
+
+	if (!victim || !is_running_command(victim) || victim->pdu.lun != cmd->pdu.lun)
+		return ISCSI_TMF_NO_TASK;
+	icmd_abort(victim);
+	return ISCSI_TMF_COMPLETE;
+}
+
+static enum iscsi_tmf_response abort_task_set(struct icmd *cmd)
+{
+	struct icmd *victim, *next;
+
+	if (!target_has_lun(cmd->sess->tgt->target, cmd->pdu.lun))
+		return ISCSI_TMF_NO_LUN;
+	for (victim = TAILQ_FIRST(&cmd->sess->active); victim; victim = next) {
+		next = TAILQ_NEXT(victim, link);
+		if (is_running_command(victim) && victim->pdu.lun == cmd->pdu.lun)
+			icmd_abort(victim);
+	}
+	return ISCSI_TMF_COMPLETE;
+}
+
+static void reset_done(struct target_reset *r)
+{
+	struct icmd *cmd = container_of(r, struct icmd, reset);
+
+	cmd->resetting = false;
+	if (cmd->aborted)
+		icmd_end(cmd);
+	else
+		tmf_poll(cmd->sess);
+	icmd_unpin(cmd);
+}
+
+static enum iscsi_tmf_response start_reset(struct icmd *cmd, bool all)
+{
+	cmd->reset = (struct target_reset) {
+		.nexus = &cmd->sess->nexus, .all = all, .lun = cmd->pdu.lun, .done = reset_done
+	};
+	cmd->resetting = true;
+	icmd_pin(cmd);
+	if (target_reset(cmd->sess->tgt->target, &cmd->reset))
+		return ISCSI_TMF_COMPLETE;
+	cmd->resetting = false;
+	icmd_unpin(cmd);
+	return ISCSI_TMF_NO_LUN;
+}
+
+static enum iscsi_tmf_response lun_reset(struct icmd *cmd)
+{
+	return start_reset(cmd, false);
+}
+
+static enum iscsi_tmf_response target_warm_reset(struct icmd *cmd)
+{
+	return start_reset(cmd, true);
+}
+
+static enum iscsi_tmf_response task_reassign(struct icmd *cmd)
+{
+	return ISCSI_TMF_REASSIGN_UNSUPPORTED;
+}
+
+static const struct {
+	enum iscsi_tmf function;
+	const char *name;
+	enum iscsi_tmf_response (*run)(struct icmd *cmd);
+} functions[] = {
+	{ ISCSI_TMF_ABORT_TASK, "ABORT TASK", abort_task },
+	{ ISCSI_TMF_ABORT_TASK_SET, "ABORT TASK SET", abort_task_set },
+	{ ISCSI_TMF_LUN_RESET, "LUN RESET", lun_reset },
+	{ ISCSI_TMF_TARGET_WARM_RESET, "TARGET WARM RESET", target_warm_reset },
+	{ ISCSI_TMF_TASK_REASSIGN, "TASK REASSIGN", task_reassign },
+};
+
+void tmf_start(struct icmd *cmd)
+{
+	cmd->response = ISCSI_TMF_NOT_SUPPORTED;
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		if (functions[i].function != cmd->pdu.tmf.function)
+			continue;
+		log_info("%s: %s, LUN field %016llx", conn_who(cmd->sess->conn), functions[i].name,
+			 (unsigned long long)cmd->pdu.lun);
+		cmd->response = (uint8_t)functions[i].run(cmd);
+		break;
+	}
+	cmd->waiting = true;
+	tmf_poll(cmd->sess);
+}
+
+static bool has_to_wait(const struct icmd *cmd)
+{
+	const struct icmd *other;
+
+	if (cmd->resetting)
+		return true;
+	TAILQ_FOREACH (other, &cmd->sess->active, link)
+		if (other->aborted && !other->over && other->started && other->seq < cmd->seq)
+			return true;
+	return false;
+}
+
+void tmf_poll(struct iscsi_session *sess)
+{
+	struct icmd *cmd, *next;
+
+	for (cmd = TAILQ_FIRST(&sess->active); cmd; cmd = next) {
+		next = TAILQ_NEXT(cmd, link);
+		if (!cmd->waiting || has_to_wait(cmd))
+			continue;
+		cmd->waiting = false;
+		icmd_answer(cmd, response_next);
+	}
+}
+
+void tmf_abort(struct icmd *cmd)
+{
+	cmd->waiting = false;
+}
