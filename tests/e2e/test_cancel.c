@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A rod whose source is written after POPULATE TOKEN is cancelled: its WUT is
+ * 5/23/08 and writes nothing, whoever wrote and by whatever command.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+
+#define SIZE (16 * MIB)
+
+struct bench {
+	struct odxd *o;
+	struct initiator *in, *other;
+	const char *src, *dst;
+	uint8_t token[ROD_TOKEN_LEN];
+};
+
+static const struct tpc_range rod[] = { { 1000, 64 }, { 3000, 64 } };
+static const struct tpc_range to = { 5000, 128 };
+
+/* Two LUNs, two sessions, a token for two ranges of LUN 0. */
+static struct bench bench(void)
+{
+	struct bench b = { .src = make_filled("src", SIZE, 1), .dst = make_filled("dst", SIZE, 2) };
+
+	b.o = ODXD("--lun", b.src, "--lun", b.dst);
+	b.in = login_clear(b.o, 2);
+	b.other = login_clear(b.o, 2);
+	CU_ASSERT(take_token(b.in, 0, 1, rod, 2, b.token));
+	return b;
+}
+
+static void bench_done(struct bench *b)
+{
+	initiator_close(b->other);
+	initiator_close(b->in);
+	odxd_stop(b->o);
+}
+
+static void check_cancelled(struct bench *b)
+{
+	CHECK_ILLEGAL(wut(b->in, 1, 2, b->token, 0, &to, 1), ASC_TOKEN_CANCELLED);
+	CU_ASSERT(rrti_is(b->in, 1, 2, 0x11, TPC_FAILED, 0));
+	CHECK_ILLEGAL(wut(b->other, 1, 2, b->token, 0, &to, 1), ASC_TOKEN_CANCELLED);
+	CU_ASSERT(file_is(b->dst, 0, SIZE, 0, 2));
+}
+
+static void check_alive(struct bench *b)
+{
+	CHECK_GOOD(wut(b->in, 1, 2, b->token, 0, &to, 1));
+	CU_ASSERT(file_is(b->dst, 5000 * 512, 64 * 512, 1000 * 512, 1));
+	CU_ASSERT(file_is(b->dst, 5064 * 512, 64 * 512, 3000 * 512, 1));
+	CU_ASSERT(file_is(b->dst, 0, 5000 * 512, 0, 2));
+	CU_ASSERT(file_is(b->dst, 5128 * 512, MIB, 5128 * 512, 2));
+}
+
+static void write_same_session(void)
+{
+	static const enum scsi_cmd ops[] = { CMD_WRITE_6, CMD_WRITE_10, CMD_WRITE_12,
+					     CMD_WRITE_16 };
+	uint8_t block[512];
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct bench b = bench();
+
+		pattern_fill(block, 0, 512, 9);
+		CHECK_GOOD(media(b.in, 0, ops[i], 1000 + 63, 1, block, 512));
+		check_cancelled(&b);
+		/* The host's write is there. */
+		CU_ASSERT(file_is(b.src, 1063 * 512, 512, 0, 9));
+		bench_done(&b);
+	}
+}
+
+static void write_other_session(void)
+{
+	struct bench b = bench();
+
+	CU_ASSERT(write_pattern(b.other, 0, 512, 3000 * 512, 512, 0, 9));
+	check_cancelled(&b);
+	bench_done(&b);
+}
+
+static void write_same_data(void)
+{
+	struct bench b = bench();
+
+	/* The target does not compare: a write is a write. */
+	CU_ASSERT(write_pattern(b.other, 0, 512, 1000 * 512, 512, 1000 * 512, 1));
+	check_cancelled(&b);
+	bench_done(&b);
+}
+
+static void write_around(void)
+{
+	struct bench b = bench();
+
+	/* The blocks next to the ranges, and those between them. */
+	CU_ASSERT(write_pattern(b.in, 0, 512, 999 * 512, 512, 0, 9));
+	CU_ASSERT(write_pattern(b.in, 0, 512, 1064 * 512, 512, 0, 9));
+	CU_ASSERT(write_pattern(b.in, 0, 512, 2000 * 512, 512, 0, 9));
+	CU_ASSERT(write_pattern(b.in, 0, 512, 3064 * 512, MIB, 0, 9));
+	check_alive(&b);
+	bench_done(&b);
+}
+
+static void write_across(void)
+{
+	struct bench b = bench();
+
+	/* One large write, of which one block falls into the rod. */
+	CU_ASSERT(write_pattern(b.in, 0, 512, (1000 - 255) * 512, 256 * 512, 0, 9));
+	check_cancelled(&b);
+	bench_done(&b);
+}
+
+static void another_wut(void)
+{
+	struct bench b = bench();
+	struct tpc_range from = RANGE(8000, 16), into = RANGE(3050, 16);
+	uint8_t token[ROD_TOKEN_LEN];
+
+	CU_ASSERT(take_token(b.other, 0, 5, &from, 1, token));
+	CHECK_GOOD(wut(b.other, 0, 6, token, 0, &into, 1));
+	check_cancelled(&b);
+	CU_ASSERT(file_is(b.src, 3050 * 512, 16 * 512, 8000 * 512, 1));
+	/* The token that was used is as alive as before. */
+	into.lba = 9000;
+	CHECK_GOOD(wut(b.other, 0, 7, token, 0, &into, 1));
+	bench_done(&b);
+}
+
+static void zero_wut(void)
+{
+	struct bench b = bench();
+	struct tpc_range into = RANGE(1063, 2);
+	uint8_t zero[ROD_TOKEN_LEN];
+
+	rod_token_encode_zero(zero);
+	CHECK_GOOD(wut(b.other, 0, 6, zero, 0, &into, 1));
+	check_cancelled(&b);
+	bench_done(&b);
+}
+
+static void failed_write(void)
+{
+	struct bench b = bench();
+	uint8_t block[512] = { 0 };
+
+	/* Refused before it touched anything: nothing is cancelled. */
+	CHECK_ILLEGAL(media(b.in, 0, CMD_WRITE_16, SIZE / 512, 1, block, 512),
+		      ASC_LBA_OUT_OF_RANGE);
+	CHECK_GOOD(media(b.in, 0, CMD_WRITE_16, 1000, 0, NULL, 0));
+	CHECK_GOOD(media(b.in, 0, CMD_VERIFY_16, 1000, 64, NULL, 0));
+	CHECK_GOOD(media(b.in, 0, CMD_READ_16, 1000, 1, block, 512));
+	check_alive(&b);
+	bench_done(&b);
+}
+
+static void other_lun_same_lba(void)
+{
+	struct bench b = bench();
+
+	CU_ASSERT(write_pattern(b.in, 1, 512, 1000 * 512, 64 * 512, 1000 * 512, 2));
+	check_alive(&b);
+	bench_done(&b);
+}
+
+static void other_tokens_live(void)
+{
+	struct bench b = bench();
+	struct tpc_range r = RANGE(1064, 8), into = RANGE(100, 8);
+	uint8_t token[ROD_TOKEN_LEN];
+
+	CU_ASSERT(take_token(b.in, 0, 5, &r, 1, token));
+	CU_ASSERT(write_pattern(b.in, 0, 512, 1063 * 512, 512, 0, 9));
+	CHECK_ILLEGAL(wut(b.in, 1, 2, b.token, 0, &to, 1), ASC_TOKEN_CANCELLED);
+	CHECK_GOOD(wut(b.in, 1, 3, token, 0, &into, 1));
+	CU_ASSERT(file_is(b.dst, 100 * 512, 8 * 512, 1064 * 512, 1));
+	bench_done(&b);
+}
+
+static void all_tokens_of_a_range(void)
+{
+	struct bench b = bench();
+	uint8_t tokens[10][ROD_TOKEN_LEN];
+
+	for (uint32_t i = 0; i < 10; i++)
+		CU_ASSERT(take_token(b.other, 0, 10 + i, rod, 2, tokens[i]));
+	CU_ASSERT(write_pattern(b.in, 0, 512, 3000 * 512, 512, 0, 9));
+	check_cancelled(&b);
+	for (unsigned i = 0; i < 10; i++)
+		CHECK_ILLEGAL(wut(b.other, 1, 2, tokens[i], 0, &to, 1), ASC_TOKEN_CANCELLED);
+	CU_ASSERT(file_is(b.dst, 0, SIZE, 0, 2));
+	bench_done(&b);
+}
+
+/*
+ * Writes race with a WUT that reads the same blocks: GOOD means the data of PT,
+ * anything else says how many leading blocks are so, and those are.
+ */
+static void write_during_wut(void)
+{
+	const char *src = make_filled("src", SIZE, 1), *dst = make_filled("dst", SIZE, 2);
+	char spec[512];
+	struct odxd *o;
+	struct initiator *in, *other;
+	struct tpc_range r = RANGE(0, 24576);
+	uint8_t token[ROD_TOKEN_LEN], list[TPC_WUT_HEADER + TPC_RANGE_LEN];
+	struct scsi_cdb c = { .op = &scsi_ops[CMD_WRITE_USING_TOKEN],
+			      .list_id = 2,
+			      .len = sizeof(list) };
+	struct initiator_cmd cmd;
+	uint64_t count;
+
+	snprintf(spec, sizeof(spec), "%s,fault=rate:8M", dst);
+	o = ODXD("--lun", src, "--lun", spec);
+	in = login_clear(o, 2);
+	other = login_clear(o, 2);
+	CU_ASSERT(take_token(in, 0, 1, &r, 1, token));
+	tpc_wut_encode(list, sizeof(list), false, false, 0, token, &r, 1);
+	cmd = initiator_cmd(&c, list, sizeof(list));
+	initiator_submit(in, 1, &cmd);
+	for (double end = seconds_now() + 0.8; seconds_now() < end;)
+		initiator_poll(&in, 1, 50);
+	CU_ASSERT(cmd.busy);
+	/* The host's write is not refused and not held up for the whole copy. */
+	CU_ASSERT(write_pattern(other, 0, 512, 24000 * 512, 64 * 512, 0, 9));
+	initiator_wait(in, &cmd);
+	if (cmd.status == SAM_GOOD) {
+		count = 24576;
+	} else {
+		/* The leading part as a count; the follow-up below meets the cause. */
+		CHECK_SENSE(answer_of(&cmd), KEY_COPY_ABORTED, ASC_COPY_TARGET_DATA_UNDERRUN);
+		count = cmd.sense.info;
+		CU_ASSERT(count > 0 && count < 24576);
+		CU_ASSERT(rrti_is(in, 1, 2, 0x11, TPC_PARTIAL, count));
+	}
+	CU_ASSERT(file_is(dst, 0, count * 512, 0, 1));
+	CU_ASSERT(file_is(dst, 12 * MIB, SIZE - 12 * MIB, 12 * MIB, 2));
+	CU_ASSERT(file_is(src, 24000 * 512, 64 * 512, 0, 9));
+	r = RANGE(0, 64);
+	CHECK_ILLEGAL(wut(in, 1, 3, token, count % 24576, &r, 1), ASC_TOKEN_CANCELLED);
+	CU_ASSERT(rrti_is(in, 1, 3, 0x11, TPC_FAILED, 0));
+	initiator_close(other);
+	initiator_close(in);
+	odxd_stop(o);
+}
+
+/* A WRITE that is under way when POPULATE TOKEN comes: before it or after it, not both. */
+static void write_under_way(void)
+{
+	const char *src = make_filled("src", SIZE, 1), *dst = make_filled("dst", SIZE, 2);
+	char spec[512];
+	struct odxd *o;
+	struct initiator *in;
+	struct tpc_range r = RANGE(1000, 256);
+	uint8_t token[ROD_TOKEN_LEN], *data = malloc(256 * 512);
+	struct initiator_cmd write;
+	struct answer a;
+
+	snprintf(spec, sizeof(spec), "%s,fault=write-delay:400", src);
+	o = ODXD("--lun", spec, "--lun", dst);
+	in = login_clear(o, 2);
+	pattern_fill(data, 1000 * 512, 256 * 512, 9);
+	write = disk_write_cmd(1000, 256, data, 256 * 512);
+	initiator_submit(in, 0, &write);
+	initiator_poll(&in, 1, 100);
+	CU_ASSERT(take_token(in, 0, 1, &r, 1, token));
+	initiator_wait(in, &write);
+	CHECK_GOOD(answer_of(&write));
+	a = wut(in, 1, 2, token, 0, &r, 1);
+	if (a.status == SAM_GOOD) {
+		CU_ASSERT(file_is(dst, 1000 * 512, 256 * 512, 1000 * 512, 9));
+	} else {
+		CHECK_ILLEGAL(a, ASC_TOKEN_CANCELLED);
+		CU_ASSERT(file_is(dst, 0, SIZE, 0, 2));
+	}
+	free(data);
+	initiator_close(in);
+	odxd_stop(o);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "WRITE 6, 10, 12 and 16 of the same session", write_same_session },
+		{ "WRITE of another session", write_other_session },
+		{ "WRITE of the very same data", write_same_data },
+		{ "WRITE of the blocks around the ranges cancels nothing", write_around },
+		{ "a large WRITE that touches one block", write_across },
+		{ "a WUT of another token into the source", another_wut },
+		{ "a WUT of the zero token into the source", zero_wut },
+		{ "writes that write nothing, VERIFY and READ cancel nothing", failed_write },
+		{ "the same LBAs of another LUN are others", other_lun_same_lba },
+		{ "a neighbour's token lives on", other_tokens_live },
+		{ "every token of the range dies", all_tokens_of_a_range },
+		{ "a WRITE in the middle of a WUT: never new data", write_during_wut },
+		{ "a WRITE under way when PT comes: all of it or none", write_under_way },
+		TEST_END
+	};
+
+	return test_main(argc, argv, "e2e-cancel", tests);
+}
