@@ -73,7 +73,9 @@ static bool forget_oldest_finished(struct cm_results *r)
 /* Would its result and what @req asks for be told apart by nobody? */
 static bool mixed_up(const struct cm_op *op, const struct cm_request *req)
 {
-	return req->shared && (op->ambiguous || (!op->fetched && op->digest != req->digest));
+	if (!req->shared || (!op->running && req->now - op->begun > CM_HOLD_NS))
+		return false;
+	return op->ambiguous || (!op->fetched && op->digest != req->digest);
 }
 
 void cm_refused(struct cm_results *r, const struct cm_request *req)
@@ -104,6 +106,7 @@ struct sense cm_begin(struct cm_results *r, unsigned max, const struct cm_reques
 		return sense_make(KEY_ABORTED_COMMAND, ASC_INSUFFICIENT_RESOURCES);
 	op->list_id = req->list_id;
 	op->digest = req->digest;
+	op->begun = req->now;
 	op->ambiguous = ambiguous;
 	op->running = true;
 	op->result = (struct tpc_result) {

@@ -20,6 +20,7 @@ struct task;
 struct cm_op {
 	uint32_t list_id;
 	uint64_t digest; /* of the parameter list and the service action */
+	uint64_t begun;	 /* ring_now() of its command */
 	bool running;
 	bool fetched;	/* RRTI has delivered the whole result */
 	bool ambiguous; /* shared nexus: may be another initiator's; never handed out */
@@ -58,8 +59,16 @@ struct cm_request {
 	uint32_t list_id;
 	uint8_t sa;
 	uint64_t digest; /* see struct cm_op */
+	uint64_t now;	 /* ring_now() */
 	bool shared;	 /* the nexus is: struct nexus */
 };
+
+/*
+ * How long a result counts as one that its initiator is still going to ask for
+ * (decisions 9).  A host that was started again counts its identifiers from 0 and
+ * meets what it left unfetched before; that must not spoil its copies.
+ */
+#define CM_HOLD_NS (60ull * 1000000000ull)
 
 /*
  * An originating command takes its list identifier: 5/00/16 while an operation
@@ -69,7 +78,7 @@ struct cm_request {
  *
  * Shared nexus: two initiators may use one identifier.  What is under it is
  * ambiguous from the moment a different list comes before the first one's
- * result was fetched, and stays so until it is dropped: how many of them are still
+ * result was fetched, and stays so for CM_HOLD_NS: how many of them are still
  * going to ask cannot be known.
  */
 struct sense cm_begin(struct cm_results *r, unsigned max, const struct cm_request *req,

@@ -223,6 +223,7 @@ void lu_tpc_refused(const struct lu *lu, const struct task *task)
 	uint8_t sa = task->cdb[1] & 0x1f;
 	struct cm_request req = { .sa = sa,
 				  .list_id = get_be32(task->cdb + 6),
+				  .now = ring_now(lu->env.ring),
 				  .shared = task->nexus->shared };
 
 	if (task->cdb[0] == 0x83 && (sa == 0x10 || sa == 0x11))
@@ -240,6 +241,7 @@ static void originate(struct lu *lu, struct task *task, uint8_t sa,
 	struct cm_results *results = results_of(lu, task);
 	struct cm_request req = { .list_id = task->req.list_id,
 				  .sa = sa,
+				  .now = ring_now(lu->env.ring),
 				  .shared = task->nexus->shared };
 	struct cm_op *op;
 	struct sense s;

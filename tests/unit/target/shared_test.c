@@ -4,6 +4,7 @@
  * initiator's are never handed out, and no unit attention is made for it.
  */
 #include "core.h"
+#include "copymgr.h"
 
 #include <string.h>
 
@@ -201,10 +202,31 @@ static void no_attentions(void)
 	core_done(&c);
 }
 
+/* A host that was started again must not stumble over what it never fetched. */
+static void abandoned(void)
+{
+	const uint64_t s = 1000000000ull;
+	struct cm_request req = { .list_id = 1, .sa = 0x11, .shared = true };
+	struct cm_results results;
+	struct cm_op *op;
+
+	cm_results_init(&results);
+	for (unsigned i = 0; i < 3; i++) {
+		req.digest = i;
+		req.now += i == 2 ? CM_HOLD_NS + s : CM_HOLD_NS - s;
+		CU_ASSERT_TRUE(sense_is_good(cm_begin(&results, 8, &req, &op)));
+		CU_ASSERT_EQUAL(op->ambiguous, i == 1);
+		op->running = false; /* and its result lies there, unfetched */
+	}
+	cm_results_drop(&results);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		{ "another list before the result was fetched: 5/24/00 for good", another_list },
+		{ "another list before the result was fetched: 5/24/00 and stays it",
+		  another_list },
+		{ "a result that nobody fetched for a minute is in nobody's way", abandoned },
 		{ "the same list again is a retry", the_same_list },
 		{ "a result that was fetched whole is out of the way", fetched_before },
 		{ "PT and WUT, refused ones too, are lists of their own", another_command },
