@@ -64,6 +64,29 @@ struct initiator *login_clear(const struct odxd *o, unsigned nluns)
 
 /* ---- answers ---- */
 
+struct bench bench_start(uint64_t size, const char *src_options, const char *dst_options)
+{
+	struct bench b = { .src = make_filled("src", size, 1) };
+	char spec[2][512];
+
+	snprintf(spec[0], sizeof(spec[0]), "%s%s", b.src, src_options);
+	if (dst_options) {
+		b.dst = make_filled("dst", size, 2);
+		snprintf(spec[1], sizeof(spec[1]), "%s%s", b.dst, dst_options);
+		b.o = ODXD("--lun", spec[0], "--lun", spec[1]);
+	} else {
+		b.o = ODXD("--lun", spec[0]);
+	}
+	b.in = login_clear(b.o, dst_options ? 2 : 1);
+	return b;
+}
+
+void bench_done(struct bench *b)
+{
+	initiator_close(b->in);
+	odxd_stop(b->o);
+}
+
 struct answer answer_of(const struct initiator_cmd *cmd)
 {
 	return (struct answer) { .error = cmd->error,

@@ -27,6 +27,19 @@ void clear_ua(struct initiator *in, unsigned lun);
 /* login() and clear_ua() of LUNs 0.. @nluns - 1. */
 struct initiator *login_clear(const struct odxd *o, unsigned nluns);
 
+/*
+ * What most tests start with: an odxd, and a session without unit attentions.
+ * LUN 0 is the file @src with pattern 1; unless its options are NULL, LUN 1 is the
+ * file @dst with pattern 2.  The files can be looked at while they are served.
+ */
+struct bench {
+	struct odxd *o;
+	struct initiator *in;
+	const char *src, *dst;
+};
+struct bench bench_start(uint64_t size, const char *src_options, const char *dst_options);
+void bench_done(struct bench *b);
+
 /* ---- answers ---- */
 
 struct answer {

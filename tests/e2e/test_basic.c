@@ -9,30 +9,6 @@
 #define SIZE   (16 * MIB)
 #define BLOCKS (SIZE / 512)
 
-/* One LUN of 16 MiB with pattern 1 in it, its session and its file. */
-struct bench {
-	struct odxd *o;
-	struct initiator *in;
-	const char *path;
-};
-
-static struct bench bench(const char *options)
-{
-	struct bench b = { .path = make_filled("lun", SIZE, 1) };
-	char spec[512];
-
-	snprintf(spec, sizeof(spec), "%s%s", b.path, options);
-	b.o = ODXD("--lun", spec);
-	b.in = login_clear(b.o, 1);
-	return b;
-}
-
-static void bench_done(struct bench *b)
-{
-	initiator_close(b->in);
-	odxd_stop(b->o);
-}
-
 /* ---- who are you ---- */
 
 static void first_command_unit_attention(void)
@@ -56,7 +32,7 @@ static void first_command_unit_attention(void)
 
 static void request_sense(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	struct initiator *other = login(b.o);
 	uint8_t buf[252] = { 0 };
 	struct scsi_cdb c = { .op = &scsi_ops[CMD_REQUEST_SENSE], .len = sizeof(buf) };
@@ -79,7 +55,7 @@ static void request_sense(void)
 
 static void standard_inquiry(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[255] = { 0 };
 	struct inquiry q = { .version = 0 };
 	struct answer a = inquiry(b.in, 0, false, 0, buf, sizeof(buf));
@@ -107,7 +83,7 @@ static void standard_inquiry(void)
 static void vpd_list(void)
 {
 	static const uint8_t want[] = { 0x00, 0x80, 0x83, 0x86, 0x8f, 0xb0, 0xb1, 0xb2 };
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[255] = { 0 };
 	struct vpd_list l = { .n = 0 };
 	struct answer a = inquiry(b.in, 0, true, 0, buf, sizeof(buf));
@@ -130,7 +106,7 @@ static void vpd_list(void)
 
 static void vpd_identity(void)
 {
-	struct bench b = bench(",serial=E2E-1");
+	struct bench b = bench_start(SIZE, ",serial=E2E-1", NULL);
 	uint8_t buf[1024] = { 0 };
 	char serial[64] = "";
 	struct answer a = inquiry(b.in, 0, true, 0x80, buf, 255);
@@ -152,7 +128,7 @@ static void vpd_identity(void)
 
 static void vpd_limits(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[1024] = { 0 };
 	struct vpd_8f p = { .max_ranges = 0 };
 	struct vpd_b0 b0 = { .max_transfer_blocks = 1 };
@@ -194,7 +170,7 @@ static void vpd_limits(void)
 
 static void odx_off(void)
 {
-	struct bench b = bench(",odx.enabled=no");
+	struct bench b = bench_start(SIZE, ",odx.enabled=no", NULL);
 	uint8_t buf[255] = { 0 };
 	struct inquiry q = { .tpc = true };
 	struct tpc_range r = RANGE(0, 8);
@@ -213,7 +189,7 @@ static void odx_off(void)
 
 static void unsupported_sa(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[64] = { 0 };
 	struct answer a = raw_command(b.in, 0, "84 08 00 00 00 00 00 00 00 00 00 00 00 40 00 00",
 				      DIR_IN, buf, 64);
@@ -295,7 +271,7 @@ static struct answer mode_sense(struct initiator *in, bool ten, uint8_t pc, uint
 static void mode_pages(void)
 {
 	static const uint8_t pages[] = { 0x01, 0x02, 0x08, 0x0a, 0x1c };
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[192];
 
 	for (unsigned ten = 0; ten < 2; ten++) {
@@ -343,7 +319,7 @@ static struct answer select_changed(struct initiator *in, bool ten, uint8_t page
 
 static void mode_select(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	struct initiator *other = login_clear(b.o, 1);
 	struct scsi_cdb past_end = { .op = &scsi_ops[CMD_VERIFY_16], .lba = BLOCKS, .blocks = 1 };
 	struct initiator_cmd cmd = initiator_cmd(&past_end, NULL, 0);
@@ -373,7 +349,7 @@ static void mode_select(void)
 /* decisions.md 2 and 3: descriptor format for the command, fixed inside RRTI. */
 static void descriptor_sense_of_a_copy(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	struct tpc_range from = RANGE(0, 8), to = RANGE(100, 16);
 	uint8_t token[ROD_TOKEN_LEN], list[TPC_WUT_HEADER + TPC_RANGE_LEN];
 	struct scsi_cdb c = { .op = &scsi_ops[CMD_WRITE_USING_TOKEN],
@@ -399,7 +375,7 @@ static void descriptor_sense_of_a_copy(void)
 
 static void software_write_protect(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[512] = { 0 };
 
 	CHECK_GOOD(select_changed(b.in, false, 0x0a, 4, 0x08));
@@ -443,7 +419,7 @@ static void report_luns(void)
 
 static void supported_opcodes(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	static uint8_t buf[4096];
 	struct scsi_cdb all = { .op = &scsi_ops[CMD_REPORT_SUPPORTED_OPCODES], .len = sizeof(buf) };
 	struct answer a = command(b.in, 0, &all, buf, sizeof(buf));
@@ -479,7 +455,7 @@ static void supported_opcodes(void)
 
 static void unknown_lun(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[255] = { 0 };
 	struct inquiry q = { .type = 0 };
 	struct tpc_range r = RANGE(0, 8);
@@ -496,7 +472,7 @@ static void unknown_lun(void)
 
 static void reserved_bits(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[512];
 	struct answer a;
 

@@ -11,7 +11,7 @@
 
 #define SIZE (16 * MIB)
 
-struct bench {
+struct scene {
 	struct odxd *o;
 	struct initiator *in, *other;
 	const char *src, *dst;
@@ -22,9 +22,9 @@ static const struct tpc_range rod[] = { { 1000, 64 }, { 3000, 64 } };
 static const struct tpc_range to = { 5000, 128 };
 
 /* Two LUNs, two sessions, a token for two ranges of LUN 0. */
-static struct bench bench(void)
+static struct scene scene(void)
 {
-	struct bench b = { .src = make_filled("src", SIZE, 1), .dst = make_filled("dst", SIZE, 2) };
+	struct scene b = { .src = make_filled("src", SIZE, 1), .dst = make_filled("dst", SIZE, 2) };
 
 	b.o = ODXD("--lun", b.src, "--lun", b.dst);
 	b.in = login_clear(b.o, 2);
@@ -33,14 +33,14 @@ static struct bench bench(void)
 	return b;
 }
 
-static void bench_done(struct bench *b)
+static void scene_done(struct scene *b)
 {
 	initiator_close(b->other);
 	initiator_close(b->in);
 	odxd_stop(b->o);
 }
 
-static void check_cancelled(struct bench *b)
+static void check_cancelled(struct scene *b)
 {
 	CHECK_ILLEGAL(wut(b->in, 1, 2, b->token, 0, &to, 1), ASC_TOKEN_CANCELLED);
 	CU_ASSERT(rrti_is(b->in, 1, 2, 0x11, TPC_FAILED, 0));
@@ -48,7 +48,7 @@ static void check_cancelled(struct bench *b)
 	CU_ASSERT(file_is(b->dst, 0, SIZE, 0, 2));
 }
 
-static void check_alive(struct bench *b)
+static void check_alive(struct scene *b)
 {
 	CHECK_GOOD(wut(b->in, 1, 2, b->token, 0, &to, 1));
 	CU_ASSERT(file_is(b->dst, 5000 * 512, 64 * 512, 1000 * 512, 1));
@@ -64,39 +64,39 @@ static void write_same_session(void)
 	uint8_t block[512];
 
 	for (unsigned i = 0; i < 4; i++) {
-		struct bench b = bench();
+		struct scene b = scene();
 
 		pattern_fill(block, 0, 512, 9);
 		CHECK_GOOD(media(b.in, 0, ops[i], 1000 + 63, 1, block, 512));
 		check_cancelled(&b);
 		/* The host's write is there. */
 		CU_ASSERT(file_is(b.src, 1063 * 512, 512, 0, 9));
-		bench_done(&b);
+		scene_done(&b);
 	}
 }
 
 static void write_other_session(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 
 	CU_ASSERT(write_pattern(b.other, 0, 512, 3000 * 512, 512, 0, 9));
 	check_cancelled(&b);
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void write_same_data(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 
 	/* The target does not compare: a write is a write. */
 	CU_ASSERT(write_pattern(b.other, 0, 512, 1000 * 512, 512, 1000 * 512, 1));
 	check_cancelled(&b);
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void write_around(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 
 	/* The blocks next to the ranges, and those between them. */
 	CU_ASSERT(write_pattern(b.in, 0, 512, 999 * 512, 512, 0, 9));
@@ -104,22 +104,22 @@ static void write_around(void)
 	CU_ASSERT(write_pattern(b.in, 0, 512, 2000 * 512, 512, 0, 9));
 	CU_ASSERT(write_pattern(b.in, 0, 512, 3064 * 512, MIB, 0, 9));
 	check_alive(&b);
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void write_across(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 
 	/* One large write, of which one block falls into the rod. */
 	CU_ASSERT(write_pattern(b.in, 0, 512, (1000 - 255) * 512, 256 * 512, 0, 9));
 	check_cancelled(&b);
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void another_wut(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 	struct tpc_range from = RANGE(8000, 16), into = RANGE(3050, 16);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -130,24 +130,24 @@ static void another_wut(void)
 	/* The token that was used is as alive as before. */
 	into.lba = 9000;
 	CHECK_GOOD(wut(b.other, 0, 7, token, 0, &into, 1));
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void zero_wut(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 	struct tpc_range into = RANGE(1063, 2);
 	uint8_t zero[ROD_TOKEN_LEN];
 
 	rod_token_encode_zero(zero);
 	CHECK_GOOD(wut(b.other, 0, 6, zero, 0, &into, 1));
 	check_cancelled(&b);
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void failed_write(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 	uint8_t block[512] = { 0 };
 
 	/* Refused before it touched anything: nothing is cancelled. */
@@ -157,21 +157,21 @@ static void failed_write(void)
 	CHECK_GOOD(media(b.in, 0, CMD_VERIFY_16, 1000, 64, NULL, 0));
 	CHECK_GOOD(media(b.in, 0, CMD_READ_16, 1000, 1, block, 512));
 	check_alive(&b);
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void other_lun_same_lba(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 
 	CU_ASSERT(write_pattern(b.in, 1, 512, 1000 * 512, 64 * 512, 1000 * 512, 2));
 	check_alive(&b);
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void other_tokens_live(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 	struct tpc_range r = RANGE(1064, 8), into = RANGE(100, 8);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -180,12 +180,12 @@ static void other_tokens_live(void)
 	CHECK_ILLEGAL(wut(b.in, 1, 2, b.token, 0, &to, 1), ASC_TOKEN_CANCELLED);
 	CHECK_GOOD(wut(b.in, 1, 3, token, 0, &into, 1));
 	CU_ASSERT(file_is(b.dst, 100 * 512, 8 * 512, 1064 * 512, 1));
-	bench_done(&b);
+	scene_done(&b);
 }
 
 static void all_tokens_of_a_range(void)
 {
-	struct bench b = bench();
+	struct scene b = scene();
 	uint8_t tokens[10][ROD_TOKEN_LEN];
 
 	for (uint32_t i = 0; i < 10; i++)
@@ -195,7 +195,7 @@ static void all_tokens_of_a_range(void)
 	for (unsigned i = 0; i < 10; i++)
 		CHECK_ILLEGAL(wut(b.other, 1, 2, tokens[i], 0, &to, 1), ASC_TOKEN_CANCELLED);
 	CU_ASSERT(file_is(b.dst, 0, SIZE, 0, 2));
-	bench_done(&b);
+	scene_done(&b);
 }
 
 /*

@@ -13,31 +13,6 @@
 
 #define SIZE (64 * MIB)
 
-/* LUN 0 holds pattern 1, LUN 1 pattern 2; the files can be looked at while served. */
-struct bench {
-	struct odxd *o;
-	struct initiator *in;
-	const char *src, *dst;
-};
-
-static struct bench bench(const char *src_options, const char *dst_options)
-{
-	struct bench b = { .src = make_filled("src", SIZE, 1), .dst = make_filled("dst", SIZE, 2) };
-	char spec[2][512];
-
-	snprintf(spec[0], sizeof(spec[0]), "%s%s", b.src, src_options);
-	snprintf(spec[1], sizeof(spec[1]), "%s%s", b.dst, dst_options);
-	b.o = ODXD("--lun", spec[0], "--lun", spec[1]);
-	b.in = login_clear(b.o, 2);
-	return b;
-}
-
-static void bench_done(struct bench *b)
-{
-	initiator_close(b->in);
-	odxd_stop(b->o);
-}
-
 /* The destination holds pattern @seed at @off from @from on; around it what it held. */
 static void check_island(const char *path, uint64_t off, uint64_t len, uint64_t from, unsigned seed,
 			 unsigned around)
@@ -51,7 +26,7 @@ static void check_island(const char *path, uint64_t off, uint64_t len, uint64_t 
 
 static void within_one_lun(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range from = RANGE(2048, 8192), to = RANGE(40000, 8192);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -64,7 +39,7 @@ static void within_one_lun(void)
 
 static void between_luns(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range from = RANGE(3, 65536), to = RANGE(7777, 65536);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -77,7 +52,7 @@ static void between_luns(void)
 
 static void direct_luns(void)
 {
-	struct bench b = bench(",direct", ",direct");
+	struct bench b = bench_start(SIZE, ",direct", ",direct");
 	struct tpc_range from = RANGE(3, 16384), to = RANGE(7777, 16384);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -90,7 +65,7 @@ static void direct_luns(void)
 
 static void overlapping_source_and_destination(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range from = RANGE(1000, 4096), to = RANGE(1100, 4096);
 	uint8_t token[ROD_TOKEN_LEN];
 	struct answer a;
@@ -117,7 +92,7 @@ static void overlapping_source_and_destination(void)
 
 static void out_of_order_ranges(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range from[N], to[N];
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -142,7 +117,7 @@ static void out_of_order_ranges(void)
 
 static void ranges_of_unlike_lengths(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	/* 100 blocks in three pieces, written in two that cut them elsewhere. */
 	struct tpc_range from[] = { { 900, 33 }, { 100, 1 }, { 5000, 66 } };
 	struct tpc_range to[] = { { 70000, 50 }, { 60000, 50 } };
@@ -161,7 +136,7 @@ static void ranges_of_unlike_lengths(void)
 
 static void offset_inside_the_token(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range from[] = { { 2000, 64 }, { 1000, 64 } }, to = RANGE(9000, 70);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -177,7 +152,7 @@ static void offset_inside_the_token(void)
 
 static void chain_of_writes(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range from = RANGE(0, 32768);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -196,7 +171,7 @@ static void chain_of_writes(void)
 
 static void from_512_to_4096(void)
 {
-	struct bench b = bench("", ",block-size=4096");
+	struct bench b = bench_start(SIZE, "", ",block-size=4096");
 	struct tpc_range from = RANGE(13, 4096), to = RANGE(1000, 512);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -209,7 +184,7 @@ static void from_512_to_4096(void)
 
 static void from_4096_to_512(void)
 {
-	struct bench b = bench(",block-size=4096", "");
+	struct bench b = bench_start(SIZE, ",block-size=4096", "");
 	struct tpc_range from = RANGE(7, 512), to = RANGE(3001, 4000);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -226,7 +201,7 @@ static void from_4096_to_512(void)
 /* wire-format 7.8: 67 blocks of 512 bytes into blocks of 4096. */
 static void zero_filled_tail(void)
 {
-	struct bench b = bench("", ",block-size=4096");
+	struct bench b = bench_start(SIZE, "", ",block-size=4096");
 	struct tpc_range from[] = { { 15, 6 }, { 40, 61 } };
 	struct tpc_range one = RANGE(100, 1), nine = RANGE(200, 9), ten = RANGE(300, 10);
 	uint8_t token[ROD_TOKEN_LEN];
@@ -305,7 +280,7 @@ static void memory_to_file(void)
 
 static void survives_restart(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range r = RANGE(0, 8192);
 	uint8_t token[ROD_TOKEN_LEN];
 	struct odxd *o;
@@ -361,7 +336,7 @@ static void *copier_main(void *arg)
 
 static void four_sessions(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct copier c[4] = { { .n = 0 } };
 
 	for (unsigned i = 0; i < 4; i++) {
@@ -388,7 +363,7 @@ static void four_sessions(void)
 
 static void many_in_flight_on_one_session(void)
 {
-	struct bench b = bench("", "");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range from = RANGE(0, 32768);
 	uint8_t token[ROD_TOKEN_LEN];
 	struct initiator_cmd cmd[16];
@@ -418,7 +393,7 @@ static void many_in_flight_on_one_session(void)
 static void deadline_partial(void)
 {
 	/* 64 MiB at 8 MiB/s cannot be done in 700 ms. */
-	struct bench b = bench("", ",fault=rate:8M,odx.deadline=700ms");
+	struct bench b = bench_start(SIZE, "", ",fault=rate:8M,odx.deadline=700ms");
 	struct tpc_range from = RANGE(0, 131072);
 	uint8_t token[ROD_TOKEN_LEN];
 	uint64_t done = 0, first = 0;
@@ -459,7 +434,7 @@ static void deadline_partial(void)
 static void deadline_without_progress(void)
 {
 	/* Not one block in time: 5/0D/04 with 0, and nothing counts as written. */
-	struct bench b = bench("", ",fault=write-delay:1500,odx.deadline=300ms");
+	struct bench b = bench_start(SIZE, "", ",fault=write-delay:1500,odx.deadline=300ms");
 	struct tpc_range r = RANGE(0, 64);
 	uint8_t token[ROD_TOKEN_LEN];
 	double start, took;
@@ -514,7 +489,7 @@ static void check_failed_copy(struct bench *b, const uint8_t *token, unsigned as
 
 static void write_error_in_mid_copy(void)
 {
-	struct bench b = bench("", ",fault=write-error:8M:4K");
+	struct bench b = bench_start(SIZE, "", ",fault=write-error:8M:4K");
 	struct tpc_range from = RANGE(0, 32768);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -525,7 +500,7 @@ static void write_error_in_mid_copy(void)
 
 static void read_error_in_mid_copy(void)
 {
-	struct bench b = bench(",fault=read-error:8M:4K", "");
+	struct bench b = bench_start(SIZE, ",fault=read-error:8M:4K", "");
 	struct tpc_range from = RANGE(0, 32768);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -537,7 +512,7 @@ static void read_error_in_mid_copy(void)
 static void out_of_space(void)
 {
 	/* decisions.md 8: a count if anything was written, else B/55/03. */
-	struct bench b = bench("", ",fault=enospc:4M");
+	struct bench b = bench_start(SIZE, "", ",fault=enospc:4M");
 	struct tpc_range from = RANGE(0, 32768), next = RANGE(0, 64);
 	uint8_t token[ROD_TOKEN_LEN], block[512] = { 0 };
 	struct answer a;
@@ -558,7 +533,7 @@ static void out_of_space(void)
 
 static void short_and_again(void)
 {
-	struct bench b = bench(",fault=short:3+again:5", ",fault=short:2+again:3");
+	struct bench b = bench_start(SIZE, ",fault=short:3+again:5", ",fault=short:2+again:3");
 	struct tpc_range from = RANGE(3, 32768), to = RANGE(50000, 32768);
 	uint8_t token[ROD_TOKEN_LEN];
 

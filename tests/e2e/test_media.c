@@ -9,30 +9,6 @@
 #define SIZE   (16 * MIB)
 #define BLOCKS (SIZE / 512)
 
-/* One LUN of 16 MiB with pattern 1 in it, its session and its file. */
-struct bench {
-	struct odxd *o;
-	struct initiator *in;
-	const char *path;
-};
-
-static struct bench bench(const char *options)
-{
-	struct bench b = { .path = make_filled("lun", SIZE, 1) };
-	char spec[512];
-
-	snprintf(spec, sizeof(spec), "%s%s", b.path, options);
-	b.o = ODXD("--lun", spec);
-	b.in = login_clear(b.o, 1);
-	return b;
-}
-
-static void bench_done(struct bench *b)
-{
-	initiator_close(b->in);
-	odxd_stop(b->o);
-}
-
 static void read_write_all_lengths(void)
 {
 	static const struct {
@@ -43,7 +19,7 @@ static void read_write_all_lengths(void)
 		{ CMD_READ_12, CMD_WRITE_12 },
 		{ CMD_READ_16, CMD_WRITE_16 },
 	};
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[8 * 512];
 
 	for (unsigned i = 0; i < 4; i++) {
@@ -58,16 +34,16 @@ static void read_write_all_lengths(void)
 		CHECK_GOOD(media(b.in, 0, ops[i].rd, lba, 8, buf, sizeof(buf)));
 		CU_ASSERT(pattern_is("after", buf, 0, sizeof(buf), 50 + i));
 		/* Its neighbours are as they were, in the file too. */
-		CU_ASSERT(file_is(b.path, (lba - 8) * 512, 8 * 512, (lba - 8) * 512, 1));
-		CU_ASSERT(file_is(b.path, lba * 512, sizeof(buf), 0, 50 + i));
-		CU_ASSERT(file_is(b.path, (lba + 8) * 512, 8 * 512, (lba + 8) * 512, 1));
+		CU_ASSERT(file_is(b.src, (lba - 8) * 512, 8 * 512, (lba - 8) * 512, 1));
+		CU_ASSERT(file_is(b.src, lba * 512, sizeof(buf), 0, 50 + i));
+		CU_ASSERT(file_is(b.src, (lba + 8) * 512, 8 * 512, (lba + 8) * 512, 1));
 	}
 	bench_done(&b);
 }
 
 static void transfer_length_zero(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	static uint8_t buf[256 * 512];
 
 	CHECK_GOOD(media(b.in, 0, CMD_READ_10, 0, 0, NULL, 0));
@@ -84,7 +60,7 @@ static void flags_dpo_fua(void)
 {
 	static const enum scsi_cmd rd[] = { CMD_READ_10, CMD_READ_12, CMD_READ_16 };
 	static const enum scsi_cmd wr[] = { CMD_WRITE_10, CMD_WRITE_12, CMD_WRITE_16 };
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[512];
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -103,7 +79,7 @@ static void flags_dpo_fua(void)
 
 static void large_transfers(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t *buf = malloc(SIZE);
 
 	/* The whole LUN in one command, both ways (decisions.md 11). */
@@ -111,7 +87,7 @@ static void large_transfers(void)
 	CU_ASSERT(pattern_is("16 MiB", buf, 0, SIZE, 1));
 	pattern_fill(buf, 0, SIZE, 2);
 	CHECK_GOOD(media(b.in, 0, CMD_WRITE_16, 0, BLOCKS, buf, SIZE));
-	CU_ASSERT(file_is(b.path, 0, SIZE, 0, 2));
+	CU_ASSERT(file_is(b.src, 0, SIZE, 0, 2));
 	free(buf);
 	bench_done(&b);
 }
@@ -121,8 +97,8 @@ static void out_of_range(void)
 	static const enum scsi_cmd ops[] = { CMD_READ_10,   CMD_WRITE_10, CMD_READ_12, CMD_WRITE_12,
 					     CMD_READ_16,   CMD_WRITE_16, CMD_READ_6,  CMD_WRITE_6,
 					     CMD_VERIFY_10, CMD_VERIFY_16 };
-	struct bench b = bench("");
-	uint64_t sum = file_sum(b.path);
+	struct bench b = bench_start(SIZE, "", NULL);
+	uint64_t sum = file_sum(b.src);
 	uint8_t buf[2 * 512] = { 0 };
 
 	for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
@@ -136,14 +112,14 @@ static void out_of_range(void)
 		      ASC_LBA_OUT_OF_RANGE);
 	CHECK_ILLEGAL(media(b.in, 0, CMD_WRITE_16, UINT64_MAX - 1, 2, buf, sizeof(buf)),
 		      ASC_LBA_OUT_OF_RANGE);
-	CU_ASSERT_EQUAL(file_sum(b.path), sum);
+	CU_ASSERT_EQUAL(file_sum(b.src), sum);
 	CHECK_GOOD(media(b.in, 0, CMD_READ_16, BLOCKS - 2, 2, buf, sizeof(buf)));
 	bench_done(&b);
 }
 
 static void residuals(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[4096];
 	struct scsi_cdb c = { .op = &scsi_ops[CMD_READ_10], .lba = 0, .blocks = 2 };
 	struct answer a;
@@ -164,7 +140,7 @@ static void residuals(void)
 static void verify_commands(void)
 {
 	static const enum scsi_cmd ops[] = { CMD_VERIFY_10, CMD_VERIFY_16 };
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[8 * 512];
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -193,7 +169,7 @@ static void verify_commands(void)
 static void synchronize_cache(void)
 {
 	static const enum scsi_cmd ops[] = { CMD_SYNCHRONIZE_CACHE_10, CMD_SYNCHRONIZE_CACHE_16 };
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct scsi_cdb c = { .op = &scsi_ops[ops[i]] };
@@ -211,7 +187,7 @@ static void synchronize_cache(void)
 
 static void start_stop(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", NULL);
 	struct scsi_cdb c = { .op = &scsi_ops[CMD_START_STOP_UNIT] };
 	uint8_t buf[512];
 
@@ -228,8 +204,8 @@ static void start_stop(void)
 
 static void read_only_lun(void)
 {
-	struct bench b = bench(",read-only");
-	uint64_t sum = file_sum(b.path);
+	struct bench b = bench_start(SIZE, ",read-only", NULL);
+	uint64_t sum = file_sum(b.src);
 	uint8_t buf[192], block[512] = { 0 };
 	struct scsi_cdb modes = { .op = &scsi_ops[CMD_MODE_SENSE_6],
 				  .page = 0x0a,
@@ -247,28 +223,28 @@ static void read_only_lun(void)
 	CU_ASSERT(take_token(b.in, 0, 1, &r, 1, token));
 	CHECK_SENSE(wut(b.in, 0, 2, token, 0, &r, 1), KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
 	bench_done(&b);
-	CU_ASSERT_EQUAL(file_sum(b.path), sum);
+	CU_ASSERT_EQUAL(file_sum(b.src), sum);
 }
 
 static void blocks_of_4096(void)
 {
-	struct bench b = bench(",block-size=4096");
+	struct bench b = bench_start(SIZE, ",block-size=4096", NULL);
 	uint8_t buf[2 * 4096];
 
 	CHECK_GOOD(media(b.in, 0, CMD_READ_16, 3, 2, buf, sizeof(buf)));
 	CU_ASSERT(pattern_is("4096", buf, 3 * 4096, sizeof(buf), 1));
 	pattern_fill(buf, 0, sizeof(buf), 9);
 	CHECK_GOOD(media(b.in, 0, CMD_WRITE_10, 100, 2, buf, sizeof(buf)));
-	CU_ASSERT(file_is(b.path, 100 * 4096, sizeof(buf), 0, 9));
-	CU_ASSERT(file_is(b.path, 99 * 4096, 4096, 99 * 4096, 1));
-	CU_ASSERT(file_is(b.path, 102 * 4096, 4096, 102 * 4096, 1));
+	CU_ASSERT(file_is(b.src, 100 * 4096, sizeof(buf), 0, 9));
+	CU_ASSERT(file_is(b.src, 99 * 4096, 4096, 99 * 4096, 1));
+	CU_ASSERT(file_is(b.src, 102 * 4096, 4096, 102 * 4096, 1));
 	CHECK_ILLEGAL(media(b.in, 0, CMD_READ_16, SIZE / 4096, 1, buf, 4096), ASC_LBA_OUT_OF_RANGE);
 	bench_done(&b);
 }
 
 static void direct_io(void)
 {
-	struct bench b = bench(",direct");
+	struct bench b = bench_start(SIZE, ",direct", NULL);
 	uint8_t buf[3 * 512];
 
 	/* One sector in the middle of a page, and a run across pages. */
@@ -284,7 +260,7 @@ static void direct_io(void)
 
 static void storage_errors(void)
 {
-	struct bench b = bench(",fault=read-error:1M:4K+write-error:2M:4K");
+	struct bench b = bench_start(SIZE, ",fault=read-error:1M:4K+write-error:2M:4K", NULL);
 	uint8_t buf[8 * 512];
 	struct answer a = media(b.in, 0, CMD_READ_16, MIB / 512, 8, buf, sizeof(buf));
 
@@ -297,7 +273,7 @@ static void storage_errors(void)
 
 static void short_and_again(void)
 {
-	struct bench b = bench(",fault=short:2+again:3");
+	struct bench b = bench_start(SIZE, ",fault=short:2+again:3", NULL);
 	uint8_t *buf = malloc(SIZE);
 
 	CHECK_GOOD(media(b.in, 0, CMD_READ_16, 0, BLOCKS, buf, SIZE));
@@ -306,7 +282,7 @@ static void short_and_again(void)
 	CHECK_GOOD(media(b.in, 0, CMD_WRITE_16, 0, BLOCKS, buf, SIZE));
 	free(buf);
 	bench_done(&b);
-	CU_ASSERT(file_is(b.path, 0, SIZE, 0, 4));
+	CU_ASSERT(file_is(b.src, 0, SIZE, 0, 4));
 }
 
 int main(int argc, char **argv)

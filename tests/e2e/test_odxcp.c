@@ -25,14 +25,14 @@ static const char *spec_of(const char *path, const char *options)
 }
 
 /* LUN 0: @size bytes of pattern 1; LUN 1: as many of pattern 2. */
-struct bench {
+struct pair {
 	struct odxd *o;
 	const char *src, *dst;
 };
 
-static struct bench bench(uint64_t size, const char *src_options, const char *dst_options)
+static struct pair pair(uint64_t size, const char *src_options, const char *dst_options)
 {
-	struct bench b = { .src = make_filled("src", size, 1), .dst = make_filled("dst", size, 2) };
+	struct pair b = { .src = make_filled("src", size, 1), .dst = make_filled("dst", size, 2) };
 
 	b.o = ODXD("--lun", spec_of(b.src, src_options), "--lun", spec_of(b.dst, dst_options));
 	return b;
@@ -90,7 +90,7 @@ static void check_offloaded(const json_t *o, uint64_t size, uint64_t pts, uint64
 
 static void offloaded(void)
 {
-	struct bench b = bench(SIZE, "", "");
+	struct pair b = pair(SIZE, "", "");
 	json_t *o = copy_json(0, NULL, odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	check_offloaded(o, SIZE, 1, 1);
@@ -104,7 +104,7 @@ static void offloaded(void)
 static void chained(void)
 {
 	/* OTC 4 MiB: 16 tokens of 4 MiB, one WUT each. */
-	struct bench b = bench(SIZE, ",odx.optimal=4M", ",odx.optimal=4M");
+	struct pair b = pair(SIZE, ",odx.optimal=4M", ",odx.optimal=4M");
 	json_t *o = copy_json(0, "--verify", odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	check_offloaded(o, SIZE, 16, 16);
@@ -117,7 +117,7 @@ static void chained(void)
 static void source_and_destination_limits(void)
 {
 	/* Tokens of 16 MiB by the source, WUTs of 3 MiB by the destination. */
-	struct bench b = bench(SIZE, ",odx.optimal=16M", ",odx.optimal=3M");
+	struct pair b = pair(SIZE, ",odx.optimal=16M", ",odx.optimal=3M");
 	json_t *o = copy_json(0, NULL, odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	check_offloaded(o, SIZE, 4, 4 * 6);
@@ -128,7 +128,7 @@ static void source_and_destination_limits(void)
 
 static void no_offload(void)
 {
-	struct bench b = bench(SIZE, "", "");
+	struct pair b = pair(SIZE, "", "");
 	json_t *o = copy_json(0, "--no-offload", odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	CU_ASSERT_EQUAL(number(o, "bytes_offloaded"), 0);
@@ -144,7 +144,7 @@ static void no_offload(void)
 
 static void text_summary(void)
 {
-	struct bench b = bench(SIZE, "", "");
+	struct pair b = pair(SIZE, "", "");
 	struct run r = RUN(program("ODXCP"), "--verify", odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 	static const char *const lines[] = { "offloaded    64 MiB (67108864 bytes)\n",
 					     "by client    0 bytes",
@@ -169,7 +169,7 @@ static void block_sizes(void)
 	static const char *const options[2] = { "", ",block-size=4096" };
 
 	for (unsigned way = 0; way < 2; way++) {
-		struct bench b = bench(SIZE, options[way], options[!way]);
+		struct pair b = pair(SIZE, options[way], options[!way]);
 		json_t *o = copy_json(0, "--verify", odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 		check_offloaded(o, SIZE, 1, 1);
@@ -213,7 +213,7 @@ static void larger_destination(void)
 static void partial_counts(void)
 {
 	/* Every WUT runs into its deadline and is followed up. */
-	struct bench b = bench(16 * MIB, "", ",fault=rate:16M,odx.deadline=200ms");
+	struct pair b = pair(16 * MIB, "", ",fault=rate:16M,odx.deadline=200ms");
 	json_t *o = copy_json(0, NULL, odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	CU_ASSERT_EQUAL(number(o, "bytes_offloaded"), 16 * MIB);
@@ -252,7 +252,7 @@ static void another_process(void)
 
 static void no_third_party_copy(void)
 {
-	struct bench b = bench(SIZE, "", ",odx.enabled=no");
+	struct pair b = pair(SIZE, "", ",odx.enabled=no");
 	json_t *o = copy_json(0, NULL, odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 	struct run r;
 
@@ -273,8 +273,7 @@ static void no_third_party_copy(void)
 static void fallback_from_the_point_of_failure(void)
 {
 	/* Tokens of 8 MiB; one block of the destination, at 20 MiB, cannot be written. */
-	struct bench b =
-		bench(SIZE, ",odx.optimal=8M", ",odx.optimal=8M,fault=write-error:20M:512");
+	struct pair b = pair(SIZE, ",odx.optimal=8M", ",odx.optimal=8M,fault=write-error:20M:512");
 	struct run r = RUN(program("ODXCP"), odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	/* READ and WRITE meet the same bad block: what, where and why, in one line. */
@@ -291,8 +290,8 @@ static void fallback_from_the_point_of_failure(void)
 static void token_expires(void)
 {
 	/* The copy of one token takes longer than the token may be idle: it is in use. */
-	struct bench b = bench(16 * MIB, ",odx.default-timeout=1s",
-			       ",fault=rate:6M,odx.deadline=500ms,odx.default-timeout=1s");
+	struct pair b = pair(16 * MIB, ",odx.default-timeout=1s",
+			     ",fault=rate:6M,odx.deadline=500ms,odx.default-timeout=1s");
 	json_t *o = copy_json(0, NULL, odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	CU_ASSERT_EQUAL(number(o, "bytes_offloaded"), 16 * MIB);
@@ -325,7 +324,7 @@ static pid_t start_spoiler(const char *path)
 
 static void verification_finds_differences(void)
 {
-	struct bench b = bench(SIZE, "", "");
+	struct pair b = pair(SIZE, "", "");
 	pid_t spoiler = start_spoiler(b.dst);
 	struct run r =
 		RUN(program("ODXCP"), "--verify", "--json", odxd_uri(b.o, 0), odxd_uri(b.o, 1));

@@ -13,31 +13,6 @@
 #define SIZE   (16 * MIB)
 #define BLOCKS (SIZE / 512)
 
-/* Two LUNs of 16 MiB: 0 holds pattern 1, 1 holds pattern 2. */
-struct bench {
-	struct odxd *o;
-	struct initiator *in;
-	const char *src, *dst;
-};
-
-static struct bench bench(const char *options)
-{
-	struct bench b = { .src = make_filled("src", SIZE, 1), .dst = make_filled("dst", SIZE, 2) };
-	char spec[2][512];
-
-	snprintf(spec[0], sizeof(spec[0]), "%s%s", b.src, options);
-	snprintf(spec[1], sizeof(spec[1]), "%s%s", b.dst, options);
-	b.o = ODXD("--lun", spec[0], "--lun", spec[1]);
-	b.in = login_clear(b.o, 2);
-	return b;
-}
-
-static void bench_done(struct bench *b)
-{
-	initiator_close(b->in);
-	odxd_stop(b->o);
-}
-
 /* The lists of wire-format 2.2 and 9.3: two ranges, 192 blocks; and their WUT. */
 static const struct tpc_range two[] = { { 0x1000, 128 }, { 0x4000, 64 } };
 static const struct tpc_range all192[] = { { 0x2000, 192 } };
@@ -79,7 +54,7 @@ static void check_192(struct bench *b)
 
 static void row1_data_length(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t list[PT_LEN], wl[WUT_LEN], token[ROD_TOKEN_LEN];
 	struct answer a;
 
@@ -105,7 +80,7 @@ static void row1_data_length(void)
 
 static void row2_range_length(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t list[PT_LEN], wl[WUT_LEN], token[ROD_TOKEN_LEN];
 
 	token_192(&b, token);
@@ -128,7 +103,7 @@ static void row2_range_length(void)
 
 static void row3_fragment(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t list[PT_LEN];
 
 	pt_list(list);
@@ -144,7 +119,7 @@ static void row3_fragment(void)
 
 static void row4_too_many_ranges(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range r[65];
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -162,7 +137,7 @@ static void row4_too_many_ranges(void)
 
 static void row5_overlap(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range r[] = { { 500, 10 }, { 100, 8 }, { 509, 1 } };
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -175,7 +150,7 @@ static void row5_overlap(void)
 
 static void row6_adjacent_and_empty(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range r[] = { { 510, 10 }, { 500, 10 }, { 505, 0 }, { 100, 8 } };
 	struct tpc_range none[] = { { 7, 0 }, { 9, 0 } };
 	uint8_t token[ROD_TOKEN_LEN];
@@ -195,7 +170,7 @@ static void row6_adjacent_and_empty(void)
 
 static void row7_past_the_end(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range past[] = { { BLOCKS - 1, 2 } }, far[] = { { UINT64_MAX, 1 } };
 	struct tpc_range last[] = { { BLOCKS - 1, 1 } };
 	uint8_t token[ROD_TOKEN_LEN];
@@ -216,7 +191,7 @@ static void row7_past_the_end(void)
 
 static void row8_timeout(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct answer a = pt_timeout(b.in, 0, 1, 601, two, 2);
 
 	CHECK_ILLEGAL(a, ASC_INVALID_FIELD_IN_PARAMETER_LIST);
@@ -237,7 +212,7 @@ static struct answer pt_type(struct bench *b, bool rtv, uint32_t type)
 
 static void row9_rod_type(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	static const uint32_t bad[] = { ROD_TYPE_AUR, ROD_TYPE_ZERO, 0, 0x12345678,
 					ROD_TYPE_PIT_PERSISTENT };
 
@@ -255,7 +230,8 @@ static void row9_rod_type(void)
 
 static void row10_sum_above_limit(void)
 {
-	struct bench b = bench(",odx.max-token=1M,odx.optimal=1M");
+	struct bench b = bench_start(SIZE, ",odx.max-token=1M,odx.optimal=1M",
+				     ",odx.max-token=1M,odx.optimal=1M");
 	struct tpc_range at[] = { { 0, 1024 }, { 4096, 1024 } };
 	struct tpc_range above[] = { { 0, 1024 }, { 4096, 1025 } };
 	uint8_t token[ROD_TOKEN_LEN];
@@ -270,7 +246,7 @@ static void row10_sum_above_limit(void)
 
 static void row11_list_length(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t list[PT_LEN], wl[WUT_LEN], token[ROD_TOKEN_LEN];
 	struct rrti q;
 	static const size_t pt_short[] = { 1, 15, 16, 31 };
@@ -337,7 +313,7 @@ static void row12_same_list_id(void)
 
 static void row13_other_nexus_other_lun(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct initiator *other = login_clear(b.o, 2);
 	uint8_t token[ROD_TOKEN_LEN];
 	struct rrti q;
@@ -356,7 +332,7 @@ static void row13_other_nexus_other_lun(void)
 static void row14_rrti_allocation(void)
 {
 	static const uint32_t lens[] = { 4, 36, 549, 550, 1024 };
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t token[ROD_TOKEN_LEN];
 	struct rrti q;
 
@@ -395,7 +371,7 @@ static void row16_bit_flips(void)
 		{ 60, ASC_TOKEN_CORRUPT, ASC_TOKEN_UNKNOWN },
 		{ 511, ASC_TOKEN_CORRUPT, ASC_TOKEN_UNKNOWN },
 	};
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t token[ROD_TOKEN_LEN];
 
 	token_192(&b, token);
@@ -416,7 +392,7 @@ static void row16_bit_flips(void)
 
 static void every_bit_flip(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t token[ROD_TOKEN_LEN];
 	unsigned wrong = 0;
 
@@ -443,7 +419,7 @@ static void every_bit_flip(void)
 static void row17_offset(void)
 {
 	static const uint64_t bad[] = { 192, 193, 1ull << 63, UINT64_MAX };
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range one = RANGE(0x2000, 1);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -462,7 +438,7 @@ static void row17_offset(void)
 
 static void row18_longer_than_the_rod(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t token[ROD_TOKEN_LEN];
 	struct answer a;
 	uint64_t at = 0x2000 * 512;
@@ -482,7 +458,7 @@ static void row18_longer_than_the_rod(void)
 
 static void row19_del_tkn(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t token[ROD_TOKEN_LEN];
 
 	token_192(&b, token);
@@ -495,7 +471,8 @@ static void row19_del_tkn(void)
 static void row21_zero_token(void)
 {
 	static const uint64_t offsets[] = { 0, 12345, 1ull << 62 };
-	struct bench b = bench(",odx.max-token=1M,odx.optimal=1M");
+	struct bench b = bench_start(SIZE, ",odx.max-token=1M,odx.optimal=1M",
+				     ",odx.max-token=1M,odx.optimal=1M");
 	struct tpc_range limit = RANGE(100, 2048), above = RANGE(100, 2049);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -519,7 +496,7 @@ static void row21_zero_token(void)
 
 static void zero_token_rest_ignored(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct tpc_range r = RANGE(64, 64);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -537,7 +514,7 @@ static void zero_token_rest_ignored(void)
 
 static void row22_everywhere(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	struct initiator *other = login_clear(b.o, 2);
 	struct tpc_range r = RANGE(0, 192);
 	uint8_t token[ROD_TOKEN_LEN];
@@ -557,7 +534,7 @@ static void row22_everywhere(void)
 
 static void immed_refused(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t list[PT_LEN], wl[WUT_LEN], token[ROD_TOKEN_LEN];
 	struct answer a;
 
@@ -578,7 +555,7 @@ static void immed_refused(void)
 
 static void vector_9_3(void)
 {
-	struct bench b = bench("");
+	struct bench b = bench_start(SIZE, "", "");
 	uint8_t token[ROD_TOKEN_LEN];
 	struct tpc_range r = RANGE(0x5000, 192);
 	struct answer a;

@@ -341,3 +341,28 @@ unsigned answer_sense(const struct answer *a)
 		return 0xffffff;
 	return (unsigned)(s[4] & 15) << 16 | (unsigned)s[14] << 8 | s[15];
 }
+
+void rig_session(struct rig *r, struct peer *p, const char *more)
+{
+	rig_init(r);
+	rig_start(r);
+	CU_ASSERT_EQUAL(peer_login(p, r, RIG_INITIATOR, RIG_TARGET, more), 0);
+	peer_ready(p, LUN_DISK);
+}
+
+static bool no_connections(const struct iscsi_stats *st)
+{
+	return st->connections_now == 0 && st->sessions_now == 0;
+}
+
+void rig_end(struct rig *r)
+{
+	CU_ASSERT(rig_wait(r, no_connections));
+	rig_stop(r, 0);
+}
+
+void rig_session_done(struct rig *r, struct peer *p)
+{
+	peer_close(p);
+	rig_end(r);
+}

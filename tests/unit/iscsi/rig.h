@@ -85,6 +85,12 @@ unsigned answer_login_status(const struct answer *a);
 /* The value of @key in an answer's text, or NULL. */
 const char *answer_value(const struct answer *a, const char *key);
 
+/* A rig with nothing changed and one peer logged in to LUN_DISK; and its end. */
+void rig_session(struct rig *r, struct peer *p, const char *more);
+void rig_session_done(struct rig *r, struct peer *p);
+/* Waits until all connections are gone by themselves, then stops. */
+void rig_end(struct rig *r);
+
 /* Fills in a request of @opcode: ITT, CmdSN (counted unless @immediate). */
 struct iscsi_pdu peer_request(struct peer *p, uint8_t opcode, bool immediate);
 /* A SCSI command PDU: READ(10)/WRITE(10) of @blocks at @lba, EDTL as it should be. */

@@ -13,26 +13,11 @@
 static struct rig rig;
 static uint8_t data[1 << 20], got[1 << 20];
 
-static bool no_connections(const struct iscsi_stats *st)
-{
-	return st->connections_now == 0 && st->sessions_now == 0;
-}
-
 static void start(struct peer *p, const char *more)
 {
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i ^ i >> 8 ^ i >> 16);
-	rig_init(&rig);
-	rig_start(&rig);
-	CU_ASSERT_EQUAL(peer_login(p, &rig, RIG_INITIATOR, RIG_TARGET, more), 0);
-	peer_ready(p, LUN_DISK);
-}
-
-static void stop(struct peer *p)
-{
-	peer_close(p);
-	CU_ASSERT(rig_wait(&rig, no_connections));
-	rig_stop(&rig, 0);
+	rig_session(&rig, p, more);
 }
 
 /* What a read brought. */
@@ -156,7 +141,7 @@ static void test_immediate(void)
 	peer_ready(&p, LUN_4K);
 	write_blocks(&p, LUN_4K, 8, 3, 4096, 4096, 8192, 1);
 	check_back(&p, LUN_4K, 8, 3, 4096);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_solicited(void)
@@ -172,7 +157,7 @@ static void test_solicited(void)
 	/* Several pieces of memory: 1 MiB. */
 	write_blocks(&p, LUN_DISK, 5, 2048, 512, 0, 16384, 64);
 	check_back(&p, LUN_DISK, 5, 2048, 512);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_unsolicited(void)
@@ -199,7 +184,7 @@ static void test_unsolicited(void)
 	CU_ASSERT(peer_is_quiet(&p, 50));
 	peer_data_out(&p, &cmd, ISCSI_NO_TAG, 0, 0, data, 8192, true);
 	CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0x52100);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_data_in_split(void)
@@ -216,7 +201,7 @@ static void test_data_in_split(void)
 	CU_ASSERT_EQUAL(r.flags, ISCSI_F_FINAL | ISCSI_DATA_STATUS);
 	CU_ASSERT(r.in_order);
 	check_back(&p, LUN_DISK, 0, 256, 512);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* Many pieces of memory in a row, small PDUs: more than one send can hold. */
@@ -227,7 +212,7 @@ static void test_long_read(void)
 	start(&p, "MaxRecvDataSegmentLength=512");
 	write_blocks(&p, LUN_DISK, 0, 2048, 512, 0, 65536, 4);
 	check_back(&p, LUN_DISK, 0, 2048, 512);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_digests(void)
@@ -237,7 +222,7 @@ static void test_digests(void)
 	start(&p, "HeaderDigest=CRC32C|DataDigest=CRC32C|InitialR2T=Yes");
 	write_blocks(&p, LUN_DISK, 0, 1000, 512, 777, 65536, 2);
 	check_back(&p, LUN_DISK, 0, 1000, 512);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_bad_digest(void)
@@ -274,7 +259,7 @@ static void test_bad_digest(void)
 	CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0xb4705);
 	/* Nothing of either was written. */
 	check_back(&p, LUN_DISK, 0, 8, 512);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* One Data-Out that breaks its sequence; the task fails, the session lives. */
@@ -311,7 +296,7 @@ static void test_sequence_errors(void)
 		CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0xb4705);
 	}
 	check_back(&p, LUN_DISK, 0, 8, 512);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_not_asked_for(void)
@@ -335,7 +320,7 @@ static void test_not_asked_for(void)
 	CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_REJECT);
 	CU_ASSERT_EQUAL(a->pdu.reject.reason, ISCSI_REJECT_PROTOCOL_ERROR);
 	CU_ASSERT(peer_is_closed(&p));
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_unexpected(void)
@@ -365,7 +350,7 @@ static void test_unexpected(void)
 	cmd = peer_read10(&p, LUN_DISK, 0, 1, 512);
 	peer_send(&p, &cmd, data, 4);
 	CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0xb0c0c);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* EDTL against what the CDB moves; RFC 7143 11.4.5. */
@@ -401,7 +386,7 @@ static void test_residuals(void)
 		CU_ASSERT_EQUAL(r.residual, rows[i].residual);
 		CHECK_BYTES(got, r.len, data, rows[i].len);
 	}
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_write_residuals(void)
@@ -438,7 +423,7 @@ static void test_write_residuals(void)
 	check_back(&p, LUN_DISK, 0, 1, 512);
 	memset(data, 0, 512);
 	check_back(&p, LUN_DISK, 1, 1, 512);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_directions(void)
@@ -466,7 +451,7 @@ static void test_directions(void)
 	CU_ASSERT_EQUAL(r.status, 0);
 	CU_ASSERT_EQUAL(r.len, 0);
 	CU_ASSERT_EQUAL(r.flags, ISCSI_F_FINAL | ISCSI_RSP_OVERFLOW);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_parameter_data(void)
@@ -491,7 +476,7 @@ static void test_parameter_data(void)
 	}
 	CU_ASSERT(r.len >= 36);
 	CU_ASSERT_EQUAL(got[2], 6);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* A parameter list cut short by EDTL is short for the logical unit, too. */
@@ -514,7 +499,7 @@ static void test_parameter_list(void)
 		CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)) >> 16, 5);
 	}
 	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* Closed at every point of a write: nothing stays behind. */
@@ -548,7 +533,7 @@ static void test_leaves(void)
 		peer_close(&q);
 	}
 	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* A peer that does not read a long answer, and goes. */
@@ -571,7 +556,7 @@ static void test_does_not_read(void)
 		CU_ASSERT_EQUAL(r.status, 0);
 	}
 	peer_close(&q);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 int main(int argc, char **argv)

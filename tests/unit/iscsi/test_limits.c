@@ -12,17 +12,6 @@
 
 static struct rig rig;
 
-static bool no_connections(const struct iscsi_stats *st)
-{
-	return st->connections_now == 0 && st->sessions_now == 0;
-}
-
-static void stop(void)
-{
-	CU_ASSERT(rig_wait(&rig, no_connections));
-	rig_stop(&rig, 0);
-}
-
 static unsigned login_as(struct peer *p, unsigned who)
 {
 	char name[64];
@@ -51,7 +40,7 @@ static void test_connections(void)
 	CU_ASSERT_EQUAL(login_as(&p[0], 7), 0);
 	for (unsigned i = 0; i < 3; i++)
 		peer_close(&p[i]);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_sessions(void)
@@ -69,7 +58,7 @@ static void test_sessions(void)
 	CU_ASSERT_EQUAL(login_as(&p[2], 1), 0);
 	for (unsigned i = 0; i < 3; i++)
 		peer_close(&p[i]);
-	stop();
+	rig_end(&rig);
 }
 
 /* Text of @len bytes in PDUs of at most 8000; the last answer. */
@@ -129,7 +118,7 @@ static void test_text(void)
 	peer_connect(&p, &rig);
 	CU_ASSERT_EQUAL(answer_login_status(long_text(&p, 20001, true)), 0x0200);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 /* Unknown keys make our answer longer than their text. */
@@ -156,7 +145,7 @@ static void test_reply(void)
 	peer_connect(&p, &rig);
 	CU_ASSERT_EQUAL(answer_login_status(peer_login_step(&p, 1, 3, text)), 0);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_segments(void)
@@ -189,7 +178,7 @@ static void test_segments(void)
 	CU_ASSERT_EQUAL(a->pdu.reject.reason, ISCSI_REJECT_PROTOCOL_ERROR);
 	CU_ASSERT(peer_is_closed(&p));
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_window(void)
@@ -226,7 +215,7 @@ static void test_window(void)
 	peer_send(&p, &cmd[DEPTH], NULL, 0);
 	CU_ASSERT_EQUAL(peer_recv(&p)->pdu.itt, cmd[DEPTH].itt);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 /* Eight immediate commands may run at once; the ninth is rejected. */
@@ -252,7 +241,7 @@ static void test_immediates(void)
 	for (unsigned i = 0; i < 8; i++)
 		CU_ASSERT_EQUAL(peer_recv(&p)->pdu.opcode, ISCSI_DATA_IN);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 /*
@@ -326,7 +315,7 @@ static void test_memory(void)
 	CU_ASSERT_EQUAL(good, 16);
 	peer_close(&p);
 	peer_close(&q);
-	stop();
+	rig_end(&rig);
 }
 
 static double seconds(void)
@@ -354,7 +343,7 @@ static void test_login_timeout(void)
 	CU_ASSERT_EQUAL(rig_stats(&rig).login_failures, 2);
 	peer_close(&p);
 	peer_close(&q);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_ping(void)
@@ -385,7 +374,7 @@ static void test_ping(void)
 	}
 	CU_ASSERT(peer_is_closed(&p));
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 /* It talks all the time, but does not send the data that memory waits for. */
@@ -416,7 +405,7 @@ static void test_owes(void)
 	}
 	CU_ASSERT(seconds() - begin > 0.9 && seconds() - begin < 5);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static bool no_sessions(const struct iscsi_stats *st)
@@ -442,7 +431,7 @@ static void test_takes_nothing(void)
 		;
 	CU_ASSERT_EQUAL(rig_stats(&rig).sessions_now, 0);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_stop_idle(void)
@@ -527,7 +516,7 @@ static void test_listen_errors(void)
 	}
 	CU_ASSERT(rig_listen(&rig, rig.address, bound, err) < 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "is in use"));
-	stop();
+	rig_end(&rig);
 }
 
 static void test_listen_ipv6(void)
@@ -544,7 +533,7 @@ static void test_listen_ipv6(void)
 		CU_ASSERT_EQUAL(strncmp(bound, "[::1]:", 6), 0);
 		CU_ASSERT(atoi(bound + 6) > 0);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 static void test_config(void)
@@ -567,7 +556,7 @@ static void test_config(void)
 	CU_ASSERT(iscsi_server_new(&s, &rig.env, &limits) < 0);
 	limits.queue_depth = 4097;
 	CU_ASSERT(iscsi_server_new(&s, &rig.env, &limits) < 0);
-	stop();
+	rig_end(&rig);
 }
 
 /* 2,000 logins and logouts: memory is ASan's business, descriptors are ours. */
@@ -592,7 +581,7 @@ static void test_many(void)
 		peer_close(&p);
 	}
 	CU_ASSERT_EQUAL(rig_stats(&rig).logins, 2000);
-	stop();
+	rig_end(&rig);
 	after = dup(0);
 	CU_ASSERT_EQUAL(after, before);
 	close(after);

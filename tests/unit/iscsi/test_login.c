@@ -19,21 +19,9 @@ static void start(void)
 	rig_start(&rig);
 }
 
-static bool no_connections(const struct iscsi_stats *st)
-{
-	return st->connections_now == 0 && st->sessions_now == 0;
-}
-
 static bool one_session(const struct iscsi_stats *st)
 {
 	return st->sessions_now == 1;
-}
-
-/* All connections are gone by themselves, before the stop. */
-static void stop(void)
-{
-	CU_ASSERT(rig_wait(&rig, no_connections));
-	rig_stop(&rig, 0);
 }
 
 static void test_good(void)
@@ -65,7 +53,7 @@ static void test_good(void)
 	CU_ASSERT_EQUAL(rig_stats(&rig).sessions_now, 1);
 	peer_ready(&p, LUN_DISK);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 /* Stage by stage, without T first. */
@@ -86,7 +74,7 @@ static void test_slow_stages(void)
 	CU_ASSERT_NOT_EQUAL(a->pdu.login.tsih, 0);
 	peer_ready(&p, LUN_DISK);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_split_text(void)
@@ -112,7 +100,7 @@ static void test_split_text(void)
 	CU_ASSERT_EQUAL(answer_login_status(a), 0);
 	CU_ASSERT_NOT_EQUAL(a->pdu.login.tsih, 0);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_statuses(void)
@@ -168,7 +156,7 @@ static void test_statuses(void)
 	}
 	CU_ASSERT_EQUAL(rig_stats(&rig).login_failures, n);
 	CU_ASSERT_EQUAL(rig_stats(&rig).logins, 0);
-	stop();
+	rig_end(&rig);
 }
 
 static struct iscsi_pdu login_pdu(void)
@@ -214,7 +202,7 @@ static void test_header_errors(void)
 	CU_ASSERT_EQUAL(one_shot(pdu), 0x020b);
 	pdu = (struct iscsi_pdu) { .opcode = ISCSI_SCSI_CMD, .itt = 5 };
 	CU_ASSERT_EQUAL(one_shot(pdu), 0x020b);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_changes_on_the_way(void)
@@ -237,7 +225,7 @@ static void test_changes_on_the_way(void)
 		CU_ASSERT_EQUAL(answer_login_status(peer_recv(&p)), 0x0200);
 		peer_close(&p);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 static void test_second_connection(void)
@@ -255,7 +243,7 @@ static void test_second_connection(void)
 	peer_close(&q);
 	peer_ready(&p, LUN_DISK);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 /* The response to the challenge in @a, "CHAP_N=..|CHAP_R=.." */
@@ -327,7 +315,7 @@ static void test_chap(void)
 	CU_ASSERT_EQUAL(chap_login("user", "another secret", "", false), 0x0201);
 	CU_ASSERT_EQUAL(chap_login("target", "another secret", "", false), 0x0201);
 	CU_ASSERT_EQUAL(chap_login("user", "secret of twelve", "", true), 0x0201);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_cannot_skip_chap(void)
@@ -345,7 +333,7 @@ static void test_cannot_skip_chap(void)
 	/* Saying the next stage has begun does not make it so. */
 	CU_ASSERT_EQUAL(answer_login_status(peer_login_step(&p, 1, 3, "")), 0x0200);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_reinstatement(void)
@@ -371,7 +359,7 @@ static void test_reinstatement(void)
 	peer_close(&p);
 	peer_close(&q);
 	peer_close(&other);
-	stop();
+	rig_end(&rig);
 }
 
 /* The old session has a command in the logical unit: it ends first. */
@@ -392,7 +380,7 @@ static void test_reinstatement_busy(void)
 	peer_ready(&q, LUN_SLOW);
 	peer_close(&p);
 	peer_close(&q);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_discovery(void)
@@ -438,7 +426,7 @@ static void test_discovery(void)
 	peer_send(&p, &pdu, "SendTargets=iqn.x", 18);
 	CU_ASSERT_EQUAL(peer_recv(&p)->len, 0);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_discovery_chap(void)
@@ -468,7 +456,7 @@ static void test_discovery_chap(void)
 	CU_ASSERT_EQUAL(answer_login_status(a), 0);
 	CU_ASSERT_NOT_EQUAL(a->pdu.login.tsih, 0);
 	peer_close(&p);
-	stop();
+	rig_end(&rig);
 }
 
 static void test_leaves_early(void)
@@ -489,7 +477,7 @@ static void test_leaves_early(void)
 		peer_raw(&p, bytes, n);
 		peer_close(&p);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

@@ -12,26 +12,6 @@
 
 static struct rig rig;
 
-static bool no_connections(const struct iscsi_stats *st)
-{
-	return st->connections_now == 0 && st->sessions_now == 0;
-}
-
-static void start(struct peer *p, const char *more)
-{
-	rig_init(&rig);
-	rig_start(&rig);
-	CU_ASSERT_EQUAL(peer_login(p, &rig, RIG_INITIATOR, RIG_TARGET, more), 0);
-	peer_ready(p, LUN_DISK);
-}
-
-static void stop(struct peer *p)
-{
-	peer_close(p);
-	CU_ASSERT(rig_wait(&rig, no_connections));
-	rig_stop(&rig, 0);
-}
-
 static void test_nop(void)
 {
 	const struct answer *a;
@@ -42,7 +22,7 @@ static void test_nop(void)
 
 	for (unsigned i = 0; i < sizeof(ping); i++)
 		ping[i] = (char)(i * 7);
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	pdu = peer_request(&p, ISCSI_NOP_OUT, true);
 	peer_send(&p, &pdu, ping, 4999);
 	a = peer_recv(&p);
@@ -63,7 +43,7 @@ static void test_nop(void)
 	pdu.itt = ISCSI_NO_TAG;
 	peer_send(&p, &pdu, NULL, 0);
 	CU_ASSERT(peer_is_quiet(&p, 50));
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_command_order(void)
@@ -71,7 +51,7 @@ static void test_command_order(void)
 	struct iscsi_pdu pdu[3];
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	for (unsigned i = 0; i < 3; i++)
 		pdu[i] = peer_request(&p, ISCSI_SCSI_CMD, false);
 	/* The last first: held until the others are there. */
@@ -86,7 +66,7 @@ static void test_command_order(void)
 		CU_ASSERT_EQUAL(a->pdu.itt, pdu[i].itt);
 		CU_ASSERT_EQUAL(a->pdu.rsp.exp_cmd_sn, p.cmd_sn);
 	}
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_held_twice(void)
@@ -95,7 +75,7 @@ static void test_held_twice(void)
 	const struct answer *a;
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	first = peer_request(&p, ISCSI_SCSI_CMD, false);
 	second = peer_request(&p, ISCSI_SCSI_CMD, false);
 	again = second;
@@ -115,7 +95,7 @@ static void test_held_twice(void)
 	peer_send(&p, &first, NULL, 0);
 	a = peer_recv(&p);
 	CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_NOP_IN);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_rejects(void)
@@ -135,7 +115,7 @@ static void test_rejects(void)
 	struct iscsi_pdu pdu;
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		memset(want, 0, sizeof(want));
 		want[0] = rows[i].opcode;
@@ -158,7 +138,7 @@ static void test_rejects(void)
 	a = peer_recv(&p);
 	CU_ASSERT_EQUAL(a->pdu.reject.reason, ISCSI_REJECT_INVALID_PDU_FIELD);
 	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_login_again(void)
@@ -166,12 +146,12 @@ static void test_login_again(void)
 	const struct answer *a;
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	a = peer_login_step(&p, 1, 3, "InitiatorName=x");
 	CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_REJECT);
 	CU_ASSERT_EQUAL(a->pdu.reject.reason, ISCSI_REJECT_PROTOCOL_ERROR);
 	CU_ASSERT(peer_is_closed(&p));
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_same_tag(void)
@@ -180,7 +160,7 @@ static void test_same_tag(void)
 	const struct answer *a;
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	peer_ready(&p, LUN_SLOW);
 	one = peer_read10(&p, LUN_SLOW, 0, 1, 512);
 	two = peer_read10(&p, LUN_DISK, 0, 1, 512);
@@ -194,7 +174,7 @@ static void test_same_tag(void)
 	CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_DATA_IN);
 	CU_ASSERT_EQUAL(a->pdu.itt, one.itt);
 	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static struct iscsi_pdu tmf(struct peer *p, uint8_t function, uint64_t lun, uint32_t ref)
@@ -223,7 +203,7 @@ static void test_abort_task(void)
 	struct iscsi_pdu cmd, t;
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	peer_ready(&p, LUN_SLOW);
 	cmd = peer_read10(&p, LUN_SLOW, 0, 1, 512);
 	peer_send(&p, &cmd, NULL, 0);
@@ -234,7 +214,7 @@ static void test_abort_task(void)
 	t = tmf(&p, ISCSI_TMF_ABORT_TASK, LUN_SLOW, cmd.itt);
 	CU_ASSERT_EQUAL(tmf_answer(&p, t.itt), ISCSI_TMF_NO_TASK);
 	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* A write that waits for its data is aborted; data that still comes is dropped. */
@@ -246,7 +226,7 @@ static void test_abort_waiting_write(void)
 	uint32_t ttt;
 	struct peer p;
 
-	start(&p, "ImmediateData=No");
+	rig_session(&rig, &p, "ImmediateData=No");
 	cmd = peer_write10(&p, LUN_DISK, 0, 8, 512);
 	peer_send(&p, &cmd, NULL, 0);
 	a = peer_recv(&p);
@@ -256,7 +236,7 @@ static void test_abort_waiting_write(void)
 	CU_ASSERT_EQUAL(tmf_answer(&p, t.itt), ISCSI_TMF_COMPLETE);
 	peer_data_out(&p, &cmd, ttt, 0, 0, data, sizeof(data), true);
 	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_resets(void)
@@ -265,7 +245,7 @@ static void test_resets(void)
 	struct iscsi_pdu cmd, t;
 	struct peer p, q;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	peer_connect(&q, &rig);
 	q.isid_tail = 9;
 	CU_ASSERT_EQUAL(answer_login_status(peer_login_step(&q, 1, 3,
@@ -288,7 +268,7 @@ static void test_resets(void)
 		CU_ASSERT(peer_is_quiet(&q, 50));
 	}
 	peer_close(&q);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_other_functions(void)
@@ -310,13 +290,13 @@ static void test_other_functions(void)
 	};
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct iscsi_pdu t = tmf(&p, rows[i].function, rows[i].lun, 12345);
 
 		CU_ASSERT_EQUAL(tmf_answer(&p, t.itt), rows[i].response);
 	}
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static struct iscsi_pdu logout(struct peer *p, unsigned reason, uint16_t cid)
@@ -336,7 +316,7 @@ static void test_logout(void)
 	const struct answer *a;
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	logout(&p, 2, 9);
 	CU_ASSERT_EQUAL(peer_recv(&p)->pdu.logout.response, 2);
 	logout(&p, 1, 8);
@@ -353,7 +333,7 @@ static void test_logout(void)
 	CU_ASSERT_EQUAL(a->pdu.itt, out.itt);
 	CU_ASSERT_EQUAL(a->pdu.logout.response, 0);
 	CU_ASSERT(peer_is_closed(&p));
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_text(void)
@@ -364,7 +344,7 @@ static void test_text(void)
 	struct peer p;
 	uint32_t ttt;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	/* In a normal session only its own target. */
 	pdu = peer_request(&p, ISCSI_TEXT_REQ, false);
 	peer_send(&p, &pdu, "SendTargets=", 13);
@@ -402,7 +382,7 @@ static void test_text(void)
 	peer_send(&p, &pdu, "nonsense", 8);
 	a = peer_recv(&p);
 	CU_ASSERT_EQUAL(a->pdu.reject.reason, ISCSI_REJECT_PROTOCOL_ERROR);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 /* An answer longer than the initiator receives at once comes in pieces. */
@@ -414,7 +394,7 @@ static void test_long_answer(void)
 	size_t len = 0, n = 0;
 	struct peer p;
 
-	start(&p, "MaxRecvDataSegmentLength=512");
+	rig_session(&rig, &p, "MaxRecvDataSegmentLength=512");
 	for (unsigned i = 0; i < 100; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "K%02u=1", i) + 1;
 	pdu = peer_request(&p, ISCSI_TEXT_REQ, false);
@@ -436,7 +416,7 @@ static void test_long_answer(void)
 	}
 	CU_ASSERT_EQUAL(n, 100 * sizeof("K00=NotUnderstood"));
 	CU_ASSERT_STRING_EQUAL(got + 99 * sizeof("K00=NotUnderstood"), "K99=NotUnderstood");
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_bad_header_digest(void)
@@ -444,7 +424,7 @@ static void test_bad_header_digest(void)
 	struct iscsi_pdu pdu;
 	struct peer p;
 
-	start(&p, "HeaderDigest=CRC32C|DataDigest=CRC32C");
+	rig_session(&rig, &p, "HeaderDigest=CRC32C|DataDigest=CRC32C");
 	CU_ASSERT(p.header_digest && p.data_digest);
 	pdu = peer_request(&p, ISCSI_NOP_OUT, true);
 	peer_send(&p, &pdu, "ping", 5);
@@ -454,7 +434,7 @@ static void test_bad_header_digest(void)
 	peer_raw(&p, "1234", 4);
 	CU_ASSERT(peer_is_closed(&p));
 	CU_ASSERT_EQUAL(rig_stats(&rig).digest_errors, 1);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_bad_data_digest(void)
@@ -463,7 +443,7 @@ static void test_bad_data_digest(void)
 	struct iscsi_pdu pdu;
 	struct peer p;
 
-	start(&p, "DataDigest=CRC32C");
+	rig_session(&rig, &p, "DataDigest=CRC32C");
 	pdu = peer_request(&p, ISCSI_NOP_OUT, false);
 	p.data_digest = false;
 	peer_send(&p, &pdu, "ping", 4);
@@ -476,7 +456,7 @@ static void test_bad_data_digest(void)
 	/* The stream goes on. */
 	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
 	CU_ASSERT_EQUAL(rig_stats(&rig).digest_errors, 1);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_ahs(void)
@@ -486,7 +466,7 @@ static void test_ahs(void)
 	const struct answer *a;
 	struct peer p;
 
-	start(&p, "");
+	rig_session(&rig, &p, "");
 	/* An extended CDB, then a bidirectional read length. */
 	for (unsigned type = 1; type <= 2; type++) {
 		pdu = peer_request(&p, ISCSI_SCSI_CMD, false);
@@ -504,7 +484,7 @@ static void test_ahs(void)
 	iscsi_pdu_encode(&pdu, bytes);
 	peer_raw(&p, bytes, sizeof(bytes));
 	CU_ASSERT_EQUAL(peer_recv(&p)->pdu.reject.reason, ISCSI_REJECT_PROTOCOL_ERROR);
-	stop(&p);
+	rig_session_done(&rig, &p);
 }
 
 static void test_garbage(void)
@@ -515,7 +495,7 @@ static void test_garbage(void)
 		struct peer p;
 
 		if (round == 0)
-			start(&p, "");
+			rig_session(&rig, &p, "");
 		else
 			CU_ASSERT_EQUAL(peer_login(&p, &rig, RIG_INITIATOR, RIG_TARGET, ""), 0);
 		srand(round);
@@ -529,7 +509,7 @@ static void test_garbage(void)
 		}
 		peer_raw(&p, junk, sizeof(junk));
 		if (round == 19)
-			stop(&p);
+			rig_session_done(&rig, &p);
 		peer_close(&p);
 	}
 }
