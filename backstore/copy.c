@@ -3,7 +3,9 @@
  * A copy is a row of chunks, each one span of one destination range: read (from
  * up to PIECES places of the source), checked against the rod, written; or
  * zeroed, where the source has a hole.  A window of them is in flight; they end
- * in any order, but are counted from the front.  No operation holds a fence
+ * in any order, but are counted from the front.  The window opens as chunks come
+ * back, and a chunk that by the pace so far would end after the deadline is not
+ * started: on slow storage a copy ends in time, too.  No operation holds a fence
  * while it waits for another, and the memory of a window is a run's own, so
  * copies cannot wait for each other in a circle.
  */
@@ -16,8 +18,9 @@
 
 #include "bs_impl.h"
 
-#define PIECES	 8u	       /* eight source blocks of 512 make one of 4096 */
-#define ZERO_MAX (64ull << 20) /* one zeroing, so that deadlines are looked at  */
+#define PIECES	     8u		   /* eight source blocks of 512 make one of 4096 */
+#define ZERO_MAX     (16ull << 20) /* one zeroing, so that deadlines are looked at  */
+#define WINDOW_FIRST 2u		   /* chunks in flight before the first came back   */
 /* Shorter holes are read: asking and zeroing would cost more than it saves. */
 #define HOLE_MIN (64ull << 10)
 
@@ -52,8 +55,11 @@ struct copy_run {
 	uint64_t total, pos;
 	unsigned range; /* the next byte goes to c->to[range].off + at */
 	uint64_t at;
-	uint64_t head, tail; /* chunks not yet counted: numbers head..tail-1 */
-	unsigned active;     /* of those, with something in flight          */
+	uint64_t head, tail;	 /* chunks not yet counted: numbers head..tail-1 */
+	unsigned active;	 /* of those, with something in flight          */
+	unsigned window;	 /* how many may be active now                  */
+	uint64_t begun;		 /* ring_now()                                  */
+	uint64_t flying, landed; /* bytes in flight, bytes that came back   */
 	int err;
 	uint64_t err_pos;
 	bool write_failed;
@@ -111,6 +117,10 @@ static void chunk_done(struct copy_chunk *ch)
 
 	ch->done = true;
 	run->active--;
+	run->flying -= ch->len;
+	run->landed += ch->len;
+	if (run->window < run->engine->cfg.window)
+		run->window++;
 	if (ch->err)
 		run_fail(run, ch->pos, ch->err, ch->write_failed);
 	while (run->head < run->tail) {
@@ -255,8 +265,9 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 	struct byte_range place;
 	uint64_t len;
 
+	/* How fast zeroing is here is not known before the first. */
 	if (c->src == rod_zero() || from >= rod_len(c->src)) {
-		*ret_len = min64(left, ZERO_MAX);
+		*ret_len = min64(left, run->landed ? ZERO_MAX : chunk);
 		return PLAN_ZERO;
 	}
 	place = rod_map(c->src, from);
@@ -330,6 +341,7 @@ static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
 	ch->len = what == PLAN_ZERO ? len : gather(ch, len, &n);
 	run->tail++;
 	run->active++;
+	run->flying += ch->len;
 	run->pos += ch->len;
 	run->at += ch->len;
 	if (what == PLAN_ZERO) {
@@ -359,6 +371,18 @@ static int reason_to_stop(const struct copy_engine *e, const struct copy *c)
 	if (rod_cancelled(c->src))
 		return -ESTALE;
 	return past_deadline(e, c) ? -ETIME : 0;
+}
+
+/* By the pace so far, would a chunk of @len more end after the deadline? */
+static bool too_late(const struct copy_run *run, uint64_t len)
+{
+	uint64_t now = ring_now(run->engine->env.ring);
+	double pace;
+
+	if (!run->c->deadline || !run->landed)
+		return false;
+	pace = (double)(now - run->begun) / (double)run->landed;
+	return (double)now + pace * (double)(run->flying + len) > (double)run->c->deadline;
 }
 
 static void look_soon(struct copy_engine *e)
@@ -392,7 +416,7 @@ static void run_pump(struct copy_run *run)
 	struct copy *c = run->c;
 
 	while (!run->err && run->pos < run->total &&
-	       run->tail - run->head < run->engine->cfg.window) {
+	       run->tail - run->head < run->engine->cfg.window && run->active < run->window) {
 		uint64_t left, len;
 		enum plan what;
 		int stop = reason_to_stop(run->engine, c);
@@ -410,6 +434,12 @@ static void run_pump(struct copy_run *run)
 		what = plan(run, left, &len);
 		if (what == PLAN_WAIT)
 			break;
+		if (too_late(run, len)) {
+			/* What comes back before the deadline may change the pace. */
+			if (!run->active)
+				run_fail(run, run->pos, -ETIME, false);
+			break;
+		}
 		chunk_start(run, what, len);
 	}
 	if (run->active == 0 && !run->asking && (run->err || run->pos == run->total))
@@ -428,6 +458,9 @@ static void run_start(struct copy_engine *e, struct copy *c)
 		abort(); /* the caller has judged it */
 	run->pos = run->at = run->head = run->tail = 0;
 	run->range = run->active = 0;
+	run->window = WINDOW_FIRST < e->cfg.window ? WINDOW_FIRST : e->cfg.window;
+	run->begun = ring_now(e->env.ring);
+	run->flying = run->landed = 0;
 	run->err = 0;
 	run->write_failed = false;
 	run->known[0].len = run->known[1].len = 0;

@@ -217,7 +217,7 @@ static void slow_start(struct slow *s)
 	CU_ASSERT(s->cmd.busy);
 }
 
-/* The LUN works, quickly, and the list identifier is free again. */
+/* The LUN works before the copy would have ended (8 s), and the list identifier is free. */
 static void slow_end(struct slow *s)
 {
 	struct tpc_range r = RANGE(0, 64);
@@ -227,7 +227,7 @@ static void slow_end(struct slow *s)
 	clear_ua(s->in, 1);
 	CHECK_GOOD(wut(s->in, 1, 5, s->token, 0, &r, 1));
 	CU_ASSERT(rrti_is(s->in, 1, 5, 0x11, TPC_DONE, 64));
-	CU_ASSERT(seconds_now() - start < 2.0);
+	CU_ASSERT(seconds_now() - start < 6.0);
 	initiator_close(s->in);
 	odxd_stop(s->o);
 }
@@ -241,7 +241,7 @@ static void abort_task(void)
 	slow_start(&s);
 	start = seconds_now();
 	CU_ASSERT_EQUAL(initiator_abort(s.in, &s.cmd), 0);
-	CU_ASSERT(seconds_now() - start < 3.0);
+	CU_ASSERT(seconds_now() - start < 6.0);
 	CU_ASSERT_EQUAL(s.cmd.error, -ECANCELED);
 	/* wire-format 7.3: the result is kept, terminated. */
 	rrti(s.in, 1, 5, RRTI_ALL, &q);
@@ -259,7 +259,7 @@ static void abort_task_set(void)
 	slow_start(&s);
 	start = seconds_now();
 	CU_ASSERT_EQUAL(initiator_abort_task_set(s.in, 1), 0);
-	CU_ASSERT(seconds_now() - start < 3.0);
+	CU_ASSERT(seconds_now() - start < 6.0);
 	iscsi_scsi_cancel_all_tasks(initiator_context(s.in));
 	CU_ASSERT(!s.cmd.busy);
 	slow_end(&s);

@@ -57,7 +57,8 @@ static int go_through(char *buf, size_t size, struct writer *w, unsigned *ret_pa
 	while ((ret = text_next(buf, size, &pos, &p)) > 0) {
 		FUZZ_CHECK(pos > last && pos <= size);
 		FUZZ_CHECK(p.key >= buf + last && p.value + strlen(p.value) < buf + pos);
-		FUZZ_CHECK(p.key[0] >= 'A' && p.key[0] <= 'Z' && strlen(p.key) <= TEXT_KEY_MAX);
+		FUZZ_CHECK((p.key[0] | 0x20) >= 'a' && (p.key[0] | 0x20) <= 'z');
+		FUZZ_CHECK(strlen(p.key) <= TEXT_KEY_MAX);
 		last = pos;
 		++*ret_pairs;
 		check_value(p.value);

@@ -339,7 +339,7 @@ static void test_login_timeout(void)
 	peer_login_step(&q, 1, -1, "InitiatorName=a|SessionType=Discovery");
 	CU_ASSERT(peer_is_closed(&p));
 	CU_ASSERT(peer_is_closed(&q));
-	CU_ASSERT(seconds() - begin < 4);
+	CU_ASSERT(seconds() - begin < 15);
 	CU_ASSERT_EQUAL(rig_stats(&rig).login_failures, 2);
 	peer_close(&p);
 	peer_close(&q);
@@ -403,7 +403,7 @@ static void test_owes(void)
 		CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_NOP_IN);
 		usleep(50000);
 	}
-	CU_ASSERT(seconds() - begin > 0.9 && seconds() - begin < 5);
+	CU_ASSERT(seconds() - begin > 0.9 && seconds() - begin < 15);
 	peer_close(&p);
 	rig_end(&rig);
 }
@@ -447,7 +447,7 @@ static void test_stop_idle(void)
 	begin = seconds();
 	/* The peer never closes: a short linger, then it is over. */
 	rig_stop(&rig, 10000);
-	CU_ASSERT(seconds() - begin < 5);
+	CU_ASSERT(seconds() - begin < 15);
 	a = peer_recv(&p);
 	CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_ASYNC);
 	CU_ASSERT_EQUAL(a->pdu.async.event, 3);
