@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # What odxd, odxcp and the tests are built with.
 build_packages=(gcc libc6-dev pkg-config meson ninja-build liburing-dev nettle-dev
-	libisal-dev libconfuse-dev libjansson-dev libiscsi-dev libcunit1-dev)
+	libisal-dev libconfuse-dev libjansson-dev uthash-dev libiscsi-dev libcunit1-dev)
 
 say() { printf '== %s\n' "$*"; }
 die() {
