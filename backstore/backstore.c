@@ -178,6 +178,7 @@ static void count(struct io *io, int res)
 	struct backstore *bs = io->bs;
 
 	*counter(bs, io_ops[io->op].count) += 1;
+	bs->stats.fua += (io->flags & IO_FUA) != 0;
 	if (res < 0)
 		bs->stats.errors++;
 	else if (io_ops[io->op].bytes)

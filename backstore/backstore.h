@@ -109,6 +109,7 @@ struct ring *bs_ring(const struct backstore *bs);
 /* Counters since open; plain reads on the home thread. */
 struct bs_stats {
 	uint64_t reads, writes, zeroes, flushes, errors;
+	uint64_t fua; /* of the writes and zeroes: those with IO_FUA */
 	uint64_t bytes_read, bytes_written, bytes_zeroed;
 	uint64_t rods_cancelled;
 };

@@ -154,7 +154,7 @@ static void chunk_out(struct copy_chunk *ch, enum io_op op)
 {
 	ch->out_iov = (struct iovec) { .iov_base = ch->mem, .iov_len = (size_t)ch->len };
 	ch->out.op = op;
-	ch->out.flags = 0;
+	ch->out.flags = ch->run->c->flags;
 	ch->out.off = ch->to;
 	ch->out.len = ch->len;
 	ch->out.iov = &ch->out_iov;

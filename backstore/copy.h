@@ -32,6 +32,7 @@ struct copy {
 	struct backstore *dst;
 	const struct byte_range *to; /* caller's until done; filled in this order        */
 	unsigned n;
+	unsigned flags;	    /* IO_FUA: only what is on stable storage counts    */
 	uint32_t dst_block; /* written is a multiple of it; chunks end on it    */
 	uint64_t deadline;  /* ring_now() at which to stop; 0: none             */
 	/*

@@ -279,6 +279,7 @@ void cm_write(struct cm_op *op)
 	op->copy.dst = op->lu->bs;
 	op->copy.to = op->ranges;
 	op->copy.n = op->n;
+	op->copy.flags = op->lu->mode.wce ? 0 : IO_FUA; /* as a WRITE (SBC-4 6.5.6) */
 	op->copy.dst_block = op->lu->info.block_size;
 	op->copy.deadline = ring_now(op->lu->env.ring) + budget;
 	op->copy.done = write_done;

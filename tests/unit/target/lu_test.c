@@ -188,6 +188,42 @@ static void software_write_protect(void)
 	core_done(&c);
 }
 
+/* WCE=0: WRITE and WRITE USING TOKEN alike are stable before GOOD. */
+static void write_cache_off(void)
+{
+	const struct tpc_range from = { 0, 8 }, to = { 64, 8 };
+	struct scsi_cdb sel = cdb_of(CMD_MODE_SELECT_6), sense = cdb_of(CMD_MODE_SENSE_6);
+	uint8_t pl[4 + 20] = { 0 }, token[ROD_TOKEN_LEN];
+	const struct bs_stats *st;
+	const struct reply *r;
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	st = bs_stats(lu_backstore(target_lu(c.target, LUN_B)));
+	core_token(&c, LUN_A, &from, 1, token);
+	core_write(&c, LUN_B, 0, 1, 1);
+	CHECK_GOOD(core_wut(&c, 0, LUN_B, 1, token, 0, false, &to, 1));
+	CU_ASSERT_EQUAL(st->fua, 0);
+	sense.page = 0x08;
+	sense.dbd = true;
+	sense.len = 192;
+	r = core_cmd(&c, 0, LUN_B, &sense, NULL, 0);
+	CHECK_GOOD(r);
+	CU_ASSERT_EQUAL_FATAL(r->in_len, sizeof(pl));
+	memcpy(pl + 4, r->in + 4, 20);
+	pl[4] &= 0x3f;
+	CU_ASSERT_TRUE(pl[4 + 2] & 0x04);
+	pl[4 + 2] &= (uint8_t)~0x04;
+	sel.pf = true;
+	sel.len = sizeof(pl);
+	CHECK_GOOD(core_cmd(&c, 0, LUN_B, &sel, pl, sizeof(pl)));
+	core_write(&c, LUN_B, 0, 1, 1);
+	CU_ASSERT_EQUAL(st->fua, 1);
+	CHECK_GOOD(core_wut(&c, 0, LUN_B, 1, token, 0, false, &to, 1));
+	CU_ASSERT_EQUAL(st->fua, 2);
+	core_done(&c);
+}
+
 static void verify_compares(void)
 {
 	struct scsi_cdb v = cdb_of(CMD_VERIFY_10);
@@ -394,6 +430,8 @@ int main(int argc, char **argv)
 		  protection_and_read_only },
 		{ "SWP set by MODE SELECT protects and tells the others 6/2A/01",
 		  software_write_protect },
+		{ "without a write cache WRITE and WRITE USING TOKEN go to the medium",
+		  write_cache_off },
 		{ "VERIFY reads, compares all, compares one block with all", verify_compares },
 		{ "a stopped unit is 2/04/02 until it is started", start_stop },
 		{ "SYNCHRONIZE CACHE flushes, and judges its range", sync_cache },
