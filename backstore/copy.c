@@ -24,6 +24,8 @@
 /* Shorter holes are read: asking and zeroing would cost more than it saves. */
 #define HOLE_MIN (64ull << 10)
 
+enum plan { PLAN_ZERO, PLAN_READ, PLAN_WAIT };
+
 struct copy_piece {
 	struct io io;
 	struct iovec iov;
@@ -38,6 +40,7 @@ struct copy_chunk {
 	unsigned reading;  /* pieces under way    */
 	int err;
 	bool write_failed, done;
+	enum plan kind;
 	struct copy_piece pieces[PIECES];
 	struct io out;
 	struct iovec out_iov;
@@ -49,17 +52,22 @@ struct extent {
 	bool hole;
 };
 
+/* How fast chunks of one kind come back, and how many may be in flight. */
+struct pace {
+	unsigned window, active;
+	uint64_t flying, landed; /* bytes in flight, bytes that came back */
+	uint64_t since, busy;	 /* ns: in flight since, and before that  */
+};
+
 struct copy_run {
 	struct copy_engine *engine;
 	struct copy *c; /* NULL: free */
 	uint64_t total, pos;
 	unsigned range; /* the next byte goes to c->to[range].off + at */
 	uint64_t at;
-	uint64_t head, tail;	 /* chunks not yet counted: numbers head..tail-1 */
-	unsigned active;	 /* of those, with something in flight          */
-	unsigned window;	 /* how many may be active now                  */
-	uint64_t begun;		 /* ring_now()                                  */
-	uint64_t flying, landed; /* bytes in flight, bytes that came back   */
+	uint64_t head, tail;  /* chunks not yet counted: numbers head..tail-1 */
+	unsigned active;      /* of those, with something in flight          */
+	struct pace paces[2]; /* by enum plan: zeroing costs next to nothing, moving data does */
 	int err;
 	uint64_t err_pos;
 	bool write_failed;
@@ -111,16 +119,43 @@ static void run_fail(struct copy_run *run, uint64_t pos, int err, bool write_fai
 	run->write_failed = write_failed;
 }
 
+static void pace_start(const struct copy_run *run, struct pace *p, uint64_t len)
+{
+	if (p->active++ == 0)
+		p->since = ring_now(run->engine->env.ring);
+	p->flying += len;
+}
+
+static void pace_land(const struct copy_run *run, struct pace *p, uint64_t len)
+{
+	p->flying -= len;
+	p->landed += len;
+	if (--p->active == 0)
+		p->busy += ring_now(run->engine->env.ring) - p->since;
+	if (p->window < run->engine->cfg.window)
+		p->window++;
+}
+
+/* By the pace so far, would @len more bytes of this kind end after the deadline? */
+static bool too_late(const struct copy_run *run, const struct pace *p, uint64_t len)
+{
+	uint64_t now = ring_now(run->engine->env.ring);
+	uint64_t busy = p->busy + (p->active ? now - p->since : 0);
+	double left;
+
+	if (!run->c->deadline || !p->landed)
+		return false;
+	left = (double)busy / (double)p->landed * (double)(p->flying + len);
+	return (double)now + left > (double)run->c->deadline;
+}
+
 static void chunk_done(struct copy_chunk *ch)
 {
 	struct copy_run *run = ch->run;
 
 	ch->done = true;
 	run->active--;
-	run->flying -= ch->len;
-	run->landed += ch->len;
-	if (run->window < run->engine->cfg.window)
-		run->window++;
+	pace_land(run, &run->paces[ch->kind], ch->len);
 	if (ch->err)
 		run_fail(run, ch->pos, ch->err, ch->write_failed);
 	while (run->head < run->tail) {
@@ -251,8 +286,6 @@ static void ask_ahead(struct copy_run *run, uint64_t from)
 	ask(run, place, end - from);
 }
 
-enum plan { PLAN_WAIT, PLAN_ZERO, PLAN_READ };
-
 /*
  * What to do with the next @left bytes of one destination range, and with how
  * many of them at once: *ret_len, a multiple of the destination's block.
@@ -267,7 +300,7 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 
 	/* How fast zeroing is here is not known before the first. */
 	if (c->src == rod_zero() || from >= rod_len(c->src)) {
-		*ret_len = min64(left, run->landed ? ZERO_MAX : chunk);
+		*ret_len = min64(left, run->paces[PLAN_ZERO].landed ? ZERO_MAX : chunk);
 		return PLAN_ZERO;
 	}
 	place = rod_map(c->src, from);
@@ -338,10 +371,11 @@ static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
 	ch->to = c->to[run->range].off + run->at;
 	ch->err = 0;
 	ch->done = ch->write_failed = false;
+	ch->kind = what;
 	ch->len = what == PLAN_ZERO ? len : gather(ch, len, &n);
 	run->tail++;
 	run->active++;
-	run->flying += ch->len;
+	pace_start(run, &run->paces[what], ch->len);
 	run->pos += ch->len;
 	run->at += ch->len;
 	if (what == PLAN_ZERO) {
@@ -371,18 +405,6 @@ static int reason_to_stop(const struct copy_engine *e, const struct copy *c)
 	if (rod_cancelled(c->src))
 		return -ESTALE;
 	return past_deadline(e, c) ? -ETIME : 0;
-}
-
-/* By the pace so far, would a chunk of @len more end after the deadline? */
-static bool too_late(const struct copy_run *run, uint64_t len)
-{
-	uint64_t now = ring_now(run->engine->env.ring);
-	double pace;
-
-	if (!run->c->deadline || !run->landed)
-		return false;
-	pace = (double)(now - run->begun) / (double)run->landed;
-	return (double)now + pace * (double)(run->flying + len) > (double)run->c->deadline;
 }
 
 static void look_soon(struct copy_engine *e)
@@ -416,7 +438,7 @@ static void run_pump(struct copy_run *run)
 	struct copy *c = run->c;
 
 	while (!run->err && run->pos < run->total &&
-	       run->tail - run->head < run->engine->cfg.window && run->active < run->window) {
+	       run->tail - run->head < run->engine->cfg.window) {
 		uint64_t left, len;
 		enum plan what;
 		int stop = reason_to_stop(run->engine, c);
@@ -432,9 +454,9 @@ static void run_pump(struct copy_run *run)
 			continue;
 		}
 		what = plan(run, left, &len);
-		if (what == PLAN_WAIT)
+		if (what == PLAN_WAIT || run->paces[what].active >= run->paces[what].window)
 			break;
-		if (too_late(run, len)) {
+		if (too_late(run, &run->paces[what], len)) {
 			/* What comes back before the deadline may change the pace. */
 			if (!run->active)
 				run_fail(run, run->pos, -ETIME, false);
@@ -458,9 +480,10 @@ static void run_start(struct copy_engine *e, struct copy *c)
 		abort(); /* the caller has judged it */
 	run->pos = run->at = run->head = run->tail = 0;
 	run->range = run->active = 0;
-	run->window = WINDOW_FIRST < e->cfg.window ? WINDOW_FIRST : e->cfg.window;
-	run->begun = ring_now(e->env.ring);
-	run->flying = run->landed = 0;
+	for (unsigned i = 0; i < 2; i++)
+		run->paces[i] =
+			(struct pace) { .window = WINDOW_FIRST < e->cfg.window ? WINDOW_FIRST
+									       : e->cfg.window };
 	run->err = 0;
 	run->write_failed = false;
 	run->known[0].len = run->known[1].len = 0;

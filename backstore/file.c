@@ -292,6 +292,33 @@ static void zero_step(struct io *io)
 	ring_submit_op(sqe, &io->rop);
 }
 
+static int file_size_now(struct backstore *bs, uint64_t *ret)
+{
+	struct file_bs *f = to_file(bs);
+	struct stat st;
+
+	if (f->block_device)
+		return ioctl(f->fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int file_check(struct backstore *bs)
+{
+	uint64_t size;
+
+	return file_size_now(bs, &size) == 0 && size < bs->size ? -ENODATA : 0;
+}
+
+static void fail_posted(struct ring_post *post)
+{
+	struct io *io = container_of(post, struct io, post);
+
+	bs_io_done(io, io->res);
+}
+
 static void file_submit(struct backstore *bs, struct io *io)
 {
 	static void (*const steps[])(struct io * io) = {
@@ -301,7 +328,14 @@ static void file_submit(struct backstore *bs, struct io *io)
 		[IO_ZERO] = zero_step,
 	};
 
-	steps[io->op](io);
+	/*
+	 * Of a file that somebody has cut off, a write would make a longer one again, with
+	 * a hole that nobody would notice.
+	 */
+	if ((io->op == IO_WRITE || io->op == IO_ZERO) && file_check(bs) < 0)
+		bs_io_later(io, -ENODATA, fail_posted);
+	else
+		steps[io->op](io);
 }
 
 /* On an aux thread.  Whatever goes wrong, "data" is a safe answer. */
@@ -353,26 +387,6 @@ static void file_extents(struct backstore *bs, struct extent_query *q)
 	q->job.done = extents_done;
 	q->job.ring = bs->env.ring;
 	aux_submit(bs->env.aux, &q->job);
-}
-
-static int file_size_now(struct backstore *bs, uint64_t *ret)
-{
-	struct file_bs *f = to_file(bs);
-	struct stat st;
-
-	if (f->block_device)
-		return ioctl(f->fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
-	if (fstat(f->fd, &st) < 0)
-		return -errno;
-	*ret = (uint64_t)st.st_size;
-	return 0;
-}
-
-static int file_check(struct backstore *bs)
-{
-	uint64_t size;
-
-	return file_size_now(bs, &size) == 0 && size < bs->size ? -ENODATA : 0;
 }
 
 static int file_close(struct backstore *bs)

@@ -199,6 +199,8 @@ static void populate_done(struct capture *c, int res)
 		s = sense_make(KEY_ABORTED_COMMAND, ASC_INSUFFICIENT_RESOURCES);
 	else if (res < 0)
 		s = sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_ROD);
+	else if (op->lu->failed) /* meanwhile */
+		s = sense_make(KEY_NOT_READY, ASC_NOT_READY_MANUAL_INTERVENTION);
 	else
 		s = token_issue(op->lu->env.tokens, c->ret_rod, &proto, op->timeout_s, op->token);
 	if (res == 0)

@@ -166,6 +166,8 @@ void lu_fail(struct lu *lu)
 	log_err("LUN %u: %s is shorter than it was when it was opened (truncated by someone?): "
 		"the LUN answers NOT READY; restore the file and start the target again",
 		lu->cfg.lun, bs_path(lu->bs));
+	/* What the tokens stood for is gone, even if the file grows again. */
+	token_cancel_all(lu->env.tokens, lu->bs);
 }
 
 /* ---- errors ---- */

@@ -182,6 +182,10 @@ int engine_copy(struct engine *e, char *err)
 	e->fallback[0] = '\0';
 	if (may_offload(e) && offload(e, &off, end, err))
 		memcpy(e->fallback, err, sizeof(e->fallback));
+	/* A count may end inside a block of the other size: those bytes go once more. */
+	e->offloaded -= off % unit(e);
+	e->reported -= off % unit(e);
+	off -= off % unit(e);
 	if (off < end) {
 		struct stream s = { .src = e->src,
 				    .dst = e->dst,

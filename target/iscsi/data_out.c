@@ -166,6 +166,8 @@ void data_out_end(struct iscsi_conn *c, bool digest_ok)
 		cmd->unsolicited = cmd->r2t_open = false;
 		cmd->data_out_sn = 0;
 	}
-	data_out_owes(cmd, cmd->unsolicited || cmd->r2t_open);
+	/* What is owed is the whole sequence: a little of it does not buy more time. */
+	if (!cmd->unsolicited && !cmd->r2t_open)
+		data_out_owes(cmd, false);
 	command_advance(cmd);
 }

@@ -369,6 +369,8 @@ static void hold(struct icmd *cmd)
 	struct icmd *after;
 
 	cmd->held = true;
+	/* On one connection a gap does not close any more: it must not hold memory for ever. */
+	data_out_owes(cmd, true);
 	TAILQ_FOREACH (after, &sess->held, order) {
 		if (iscsi_sn_lt(cmd_sn(cmd), cmd_sn(after))) {
 			TAILQ_INSERT_BEFORE(after, cmd, order);
@@ -411,6 +413,7 @@ void request_end(struct iscsi_conn *c, bool digest_ok)
 	while ((held = TAILQ_FIRST(&sess->held)) && cmd_sn(held) == sess->exp_cmd_sn) {
 		TAILQ_REMOVE(&sess->held, held, order);
 		held->held = false;
+		data_out_owes(held, held->unsolicited);
 		next_in_order(held);
 	}
 }

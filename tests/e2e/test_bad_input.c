@@ -175,8 +175,10 @@ static void half_created(void)
 	CU_ASSERT(access(first, F_OK) != 0);
 }
 
-static void truncated_while_served(void)
+static void truncated_while_served_by(enum scsi_cmd finder)
 {
+	const struct tpc_range rod = { 0, 8 }, to = { 100, 8 };
+	uint8_t token[ROD_TOKEN_LEN];
 	const char *path = make_filled("cut", 4 * MIB, 1);
 	struct odxd *o = ODXD("--lun", path, "--lun", "mem:b,size=1M");
 	struct initiator *in = login_clear(o, 2);
@@ -185,13 +187,21 @@ static void truncated_while_served(void)
 	char line[512];
 	FILE *f;
 
+	CU_ASSERT(take_token(in, 0, 1, &rod, 1, token));
 	CU_ASSERT_EQUAL(truncate(path, MIB), 0);
-	/* What is gone is not read as zeros; whoever finds out may get a read error. */
-	CU_ASSERT_EQUAL(media(in, 0, CMD_READ_16, 4096, 1, buf, 512).status, SAM_CHECK_CONDITION);
+	/*
+	 * What is gone is not read as zeros, and a write does not make the file long again;
+	 * whoever finds out gets an error.
+	 */
+	CU_ASSERT_EQUAL(media(in, 0, finder, 8191, 1, buf, 512).status, SAM_CHECK_CONDITION);
 	CHECK_SENSE(media(in, 0, CMD_READ_16, 0, 1, buf, 512), KEY_NOT_READY,
 		    ASC_NOT_READY_MANUAL_INTERVENTION);
 	CHECK_SENSE(media(in, 0, CMD_WRITE_16, 4096, 1, buf, 512), KEY_NOT_READY,
 		    ASC_NOT_READY_MANUAL_INTERVENTION);
+	/* Nor does a token outlive what it stood for, when the file grows again. */
+	CU_ASSERT_EQUAL(truncate(path, 4 * MIB), 0);
+	CHECK_ILLEGAL(wut(in, 1, 2, token, 0, &to, 1), ASC_TOKEN_CANCELLED);
+	CU_ASSERT_EQUAL(truncate(path, MIB), 0);
 	/* The other LUN does not mind. */
 	CHECK_GOOD(media(in, 1, CMD_READ_16, 0, 1, buf, 512));
 	initiator_close(in);
@@ -203,6 +213,12 @@ static void truncated_while_served(void)
 		fclose(f);
 	CU_ASSERT(lines >= 1);
 	CU_ASSERT(file_is(path, 0, MIB, 0, 1));
+}
+
+static void truncated_while_served(void)
+{
+	truncated_while_served_by(CMD_READ_16);
+	truncated_while_served_by(CMD_WRITE_16);
 }
 
 /* ---- portals and arguments ---- */

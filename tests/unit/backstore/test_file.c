@@ -139,6 +139,10 @@ static void a_file_cut_off_while_open_reads_enodata(void)
 	CU_ASSERT_EQUAL(do_extents(&fx, bs, SIZE / 2 + 4096, MIB, &len, &hole), 0);
 	CU_ASSERT(!hole);
 	CU_ASSERT_EQUAL(bs_stats(bs)->errors, 2);
+	/* a write must not make it as long as it was, with a hole that nobody notices */
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, SIZE - 512, buf, 512, 0), -ENODATA);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, SIZE - 4096, NULL, 4096, 0), -ENODATA);
+	CU_ASSERT_EQUAL(bs_check(bs), -ENODATA);
 	CU_ASSERT_EQUAL(bs_close(bs), 0);
 	fixture_done(&fx);
 }

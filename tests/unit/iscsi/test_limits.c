@@ -408,6 +408,57 @@ static void test_owes(void)
 	rig_end(&rig);
 }
 
+/* Its memory waits for a command that never comes: CmdSN has a gap. */
+static void test_gap(void)
+{
+	static const char data[512];
+	struct iscsi_pdu cmd, nop;
+	struct peer p;
+
+	rig_init(&rig);
+	rig.limits.nop_timeout_s = 1;
+	rig_start(&rig);
+	CU_ASSERT_EQUAL(login_as(&p, 0), 0);
+	peer_ready(&p, LUN_DISK);
+	cmd = peer_write10(&p, LUN_DISK, 0, 8, 512);
+	cmd.cmd.cmd_sn++;
+	peer_send(&p, &cmd, data, sizeof(data));
+	for (;;) {
+		nop = peer_request(&p, ISCSI_NOP_OUT, true);
+		peer_send(&p, &nop, NULL, 0);
+		if (peer_recv(&p)->eof)
+			break;
+		usleep(50000);
+	}
+	peer_close(&p);
+	rig_end(&rig);
+}
+
+/* It sends Data-Out PDUs all the time, with nothing in them. */
+static void test_trickles(void)
+{
+	const struct answer *a;
+	struct iscsi_pdu cmd;
+	struct peer p;
+	uint32_t ttt;
+
+	rig_init(&rig);
+	rig.limits.nop_timeout_s = 1;
+	rig_start(&rig);
+	CU_ASSERT_EQUAL(login_as(&p, 0), 0);
+	peer_ready(&p, LUN_DISK);
+	cmd = peer_write10(&p, LUN_DISK, 0, 8, 512);
+	peer_send(&p, &cmd, NULL, 0);
+	a = peer_recv(&p);
+	CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_R2T);
+	ttt = a->pdu.r2t.ttt;
+	for (uint32_t sn = 0; peer_is_quiet(&p, 50); sn++)
+		peer_data_out(&p, &cmd, ttt, sn, 0, NULL, 0, false);
+	CU_ASSERT(peer_is_closed(&p));
+	peer_close(&p);
+	rig_end(&rig);
+}
+
 static bool no_sessions(const struct iscsi_stats *st)
 {
 	return st->sessions_now == 0;
@@ -601,6 +652,8 @@ int main(int argc, char **argv)
 		{ "a login that does not end is dropped", test_login_timeout },
 		{ "an idle initiator is pinged, a dead one dropped", test_ping },
 		{ "an initiator that owes data is dropped", test_owes },
+		{ "a gap in CmdSN does not hold memory for ever", test_gap },
+		{ "Data-Out PDUs without data buy no time", test_trickles },
 		{ "an initiator that takes no data is dropped", test_takes_nothing },
 		{ "stop: idle sessions are told and closed", test_stop_idle },
 		{ "stop: running commands are answered", test_stop_busy },
