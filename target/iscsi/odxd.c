@@ -406,6 +406,8 @@ static int serve(struct odxd *d)
 	if (!d->opts.run || start_command(d) == 0) {
 		ring_run(d->env.ring);
 		status = d->opts.run ? odxd_run_status(&d->run) : 0;
+	} else {
+		remove_created(d);
 	}
 	return finish(d, status);
 }
