@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# libiscsi's conformance tests, run outside, through LIO.
+# shellcheck source=tests/vm/guest-lib.sh
+. /odx/guest-lib.sh
+need_handler
+fresh
+lun a 32M
+portal a
+host test-cu
+check "the runner lives" runner_pid
