@@ -17,7 +17,7 @@ struct scsi_cdb {
 	uint64_t lba;
 	uint32_t blocks;	    /* READ/WRITE(6): 0 on the wire means 256, here 256   */
 	uint32_t len;		    /* ALLOCATION or PARAMETER LIST LENGTH                */
-	uint32_t list_id;	    /* PT/WUT bytes 6-9; RRTI bytes 2-5                   */
+	uint32_t list_id;	    /* PT/WUT bytes 6-9; RRTI, COA, LID4: 2-5; LID1: 2    */
 	uint8_t page, subpage;	    /* INQUIRY, MODE SENSE                                */
 	uint8_t pc;		    /* MODE SENSE page control; START STOP power condition */
 	uint8_t protect;	    /* RDPROTECT, WRPROTECT, VRPROTECT                    */
@@ -32,6 +32,19 @@ struct scsi_cdb {
 	bool start, loej, no_flush; /* START STOP UNIT                                 */
 	bool rctd;		    /* RSOC                                               */
 	bool desc;		    /* REQUEST SENSE                                      */
+	bool unmap, anchor, ndob;   /* WRITE SAME, UNMAP                                  */
+	bool fmtdata, longlist;	    /* FORMAT UNIT                                        */
+	bool cmplst;		    /* FORMAT UNIT                                        */
+	uint8_t fmtpinfo, ffmt;	    /* FORMAT UNIT                                        */
+	uint8_t defect_format;	    /* FORMAT UNIT, READ DEFECT DATA: DEFECT LIST FORMAT  */
+	bool plist, glist;	    /* READ DEFECT DATA: REQ_PLIST, REQ_GLIST             */
+	uint32_t defect_index;	    /* READ DEFECT DATA(12): ADDRESS DESCRIPTOR INDEX     */
+	bool znr, ause;		    /* SANITIZE                                           */
+	uint8_t prevent;	    /* PREVENT ALLOW MEDIUM REMOVAL                       */
+	uint8_t pr_scope, pr_type;  /* PERSISTENT RESERVE OUT                             */
+	uint16_t boundary;	    /* WRITE ATOMIC: ATOMIC BOUNDARY                      */
+	uint8_t report_format;	    /* RTPG: PARAMETER DATA FORMAT                        */
+	bool repd;		    /* REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS         */
 	bool naca;		    /* CONTROL byte                                       */
 };
 

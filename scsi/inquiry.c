@@ -29,14 +29,12 @@ void scsi_put_padded(struct writer *w, const char *s, size_t width)
 void inquiry_encode(struct writer *w, const struct lu_info *lu)
 {
 	const uint8_t head[8] = {
-		0x00, /* connected, direct access block device  */
-		0x00, /* not removable                          */
-		VERSION_SPC_4,
-		0x12,		       /* HISUP, RESPONSE DATA FORMAT 2          */
-		INQUIRY_LEN - 5,       /* ADDITIONAL LENGTH                      */
-		lu->tpc ? 0x08 : 0x00, /* 3PC                                    */
-		0x00,
-		0x02, /* CMDQUE                                 */
+		0x00,			     /* connected, direct access block device  */
+		lu->removable ? 0x80 : 0x00, /* RMB */
+		VERSION_SPC_4, 0x12,	     /* HISUP, RESPONSE DATA FORMAT 2          */
+		INQUIRY_LEN - 5,	     /* ADDITIONAL LENGTH                      */
+		/* TPGS, 3PC */
+		(uint8_t)((lu->tpgs & 3) << 4 | (lu->tpc ? 0x08 : 0x00)), 0x00, 0x02, /* CMDQUE */
 	};
 	size_t start = w->len;
 

@@ -37,13 +37,20 @@ struct lu_info {
 	uint32_t block_size;			  /* 512 or 4096                  */
 	uint8_t lbppbe;	 /* log2 logical blocks per physical block                */
 	uint64_t blocks; /* capacity                                              */
-	bool read_only, write_cache, rotational;
+	bool read_only, write_cache, rotational, removable;
 	bool lbpme, lbprz;
-	bool tpc; /* third-party copy: 3PC, VPD 8Fh */
+	uint8_t tpgs; /* standard INQUIRY: 01b implicit ALUA only                 */
+	bool tpc;     /* third-party copy: 3PC, VPD 8Fh */
 	struct tpc_limits limits;
 	uint32_t max_transfer_blocks; /* VPD B0h; 0 = no limit reported   */
 	uint32_t opt_transfer_blocks; /* VPD B0h OPTIMAL TRANSFER LENGTH  */
-	const bool *supported;	      /* [CMD_COUNT], for RSOC and 8Fh 0001h     */
+	/* More of VPD B0h, in blocks; 0: the command is not there, or there is no limit. */
+	uint8_t max_caw_blocks; /* COMPARE AND WRITE                          */
+	uint32_t max_unmap_blocks, max_unmap_descriptors;
+	uint32_t unmap_granularity, unmap_alignment;
+	uint64_t max_write_same_blocks;
+	uint32_t max_atomic_blocks, atomic_alignment, atomic_granularity;
+	const bool *supported; /* [CMD_COUNT], for RSOC and 8Fh 0001h     */
 };
 
 /* Standard INQUIRY data: VERSION 06h, HISUP, 3PC, CMDQUE; decisions.md 15. */

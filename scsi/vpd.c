@@ -112,14 +112,25 @@ static void put_extended_inquiry(struct writer *w, const struct lu_info *lu)
 	wr_bytes(w, b, sizeof(b));
 }
 
+#define UGAVALID 0x80000000u
+
 static void put_block_limits(struct writer *w, const struct lu_info *lu)
 {
 	uint8_t b[60] = { 0 };
 
-	/* No UNMAP, WRITE SAME, COMPARE AND WRITE: their limits stay 0. */
+	b[1] = lu->max_caw_blocks;
 	put_be16(b + 2, (uint16_t)(1u << (lu->lbppbe & 0x0f)));
 	put_be32(b + 4, lu->max_transfer_blocks);
 	put_be32(b + 8, lu->opt_transfer_blocks);
+	put_be32(b + 16, lu->max_unmap_blocks);
+	put_be32(b + 20, lu->max_unmap_descriptors);
+	put_be32(b + 24, lu->unmap_granularity);
+	if (lu->unmap_granularity)
+		put_be32(b + 28, UGAVALID | lu->unmap_alignment);
+	put_be64(b + 32, lu->max_write_same_blocks);
+	put_be32(b + 40, lu->max_atomic_blocks);
+	put_be32(b + 44, lu->atomic_alignment);
+	put_be32(b + 48, lu->atomic_granularity);
 	wr_bytes(w, b, sizeof(b));
 }
 

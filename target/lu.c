@@ -14,13 +14,14 @@
 #include "log.h"
 #include "lu_impl.h"
 
+static const lu_handler *const handlers[] = { lu_spc_handlers, lu_sbc_handlers, lu_tpc_handlers };
+
 static lu_handler handler_of(enum scsi_cmd cmd)
 {
-	if (lu_sbc_handlers[cmd])
-		return lu_sbc_handlers[cmd];
-	if (lu_tpc_handlers[cmd])
-		return lu_tpc_handlers[cmd];
-	return lu_spc_handlers[cmd];
+	for (unsigned i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i][cmd])
+			return handlers[i][cmd];
+	return NULL;
 }
 
 /* The commands that answer on a LUN that does not exist (SPC-4 table 31, 6.4.2). */
@@ -89,7 +90,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	lu->cfg = *cfg;
 	lu->env = *env;
 	for (unsigned cmd = 0; cmd < CMD_COUNT; cmd++) {
-		bool tpc = lu_tpc_handlers[cmd] != NULL;
+		bool tpc = scsi_ops[cmd].opcode == 0x83 || scsi_ops[cmd].opcode == 0x84;
 
 		if (bs)
 			lu->supported[cmd] = handler_of(cmd) && (!tpc || cfg->tpc.enabled);
@@ -262,6 +263,25 @@ unsigned lu_ua_take(struct lu_nexus *ln)
 
 /* ---- a command arrives ---- */
 
+/* The opcode is not there, or only the service action. */
+static struct sense unsupported(const struct lu *lu, const struct scsi_op *op)
+{
+	for (unsigned cmd = 0; cmd < CMD_COUNT; cmd++)
+		if (lu->supported[cmd] && scsi_ops[cmd].opcode == op->opcode)
+			return sense_cdb_bit(1, 4);
+	return sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
+}
+
+/* Can the medium be read and written? */
+static struct sense judge_ready(const struct lu *lu)
+{
+	if (lu->failed)
+		return sense_make(KEY_NOT_READY, ASC_NOT_READY_MANUAL_INTERVENTION);
+	if (lu->stopped)
+		return sense_make(KEY_NOT_READY, ASC_NOT_READY_INITIALIZING_REQUIRED);
+	return sense_good();
+}
+
 /* Everything about @task that can be judged before its data is there. */
 static struct sense judge(struct lu *lu, struct task *task)
 {
@@ -287,20 +307,17 @@ static struct sense judge(struct lu *lu, struct task *task)
 	if (!sense_is_good(s))
 		return s;
 	if (!lu->supported[req->op->cmd])
-		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
-	if (req->op->len == LEN_BLOCKS || req->op->len == LEN_VERIFY ||
-	    lu_sbc_handlers[req->op->cmd] || lu_tpc_handlers[req->op->cmd] ||
-	    req->op->cmd == CMD_TEST_UNIT_READY) {
-		if (lu->failed)
-			return sense_make(KEY_NOT_READY, ASC_NOT_READY_MANUAL_INTERVENTION);
-		if (lu->stopped && req->op->cmd != CMD_START_STOP_UNIT)
-			return sense_make(KEY_NOT_READY, ASC_NOT_READY_INITIALIZING_REQUIRED);
+		return unsupported(lu, req->op);
+	if (req->op->flags & OP_MEDIUM) {
+		s = judge_ready(lu);
+		if (!sense_is_good(s))
+			return s;
 	}
-	if (req->op->len == LEN_BLOCKS || req->op->len == LEN_VERIFY)
-		return lu_sbc_judge(lu, req);
-	if (req->op->dir == DIR_OUT && req->len > TASK_MAX_PARAM - 1)
+	s = lu_sbc_judge(lu, req);
+	if (sense_is_good(s) && req->op->len == LEN_BYTES && req->op->dir == DIR_OUT &&
+	    req->len > TASK_MAX_PARAM - 1)
 		return sense_cdb(req->op->cdb_len == 16 ? 10 : 7);
-	return sense_good();
+	return s;
 }
 
 static void set_status(struct task *task, struct sense s)
@@ -333,7 +350,7 @@ bool lu_accept(struct lu *lu, struct task *task)
 	}
 	task->dir = task->req.op->dir;
 	task->data_len = scsi_cdb_data_len(&task->req, lu->cfg.block_size);
-	task->split = task->req.op->len == LEN_BLOCKS ||
+	task->split = (task->req.op->len == LEN_BLOCKS && !(task->req.op->flags & OP_WHOLE)) ||
 		      (task->req.op->len == LEN_VERIFY && task->req.bytchk == 1);
 	if (task->data_len == 0)
 		task->dir = DIR_NONE;

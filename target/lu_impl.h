@@ -54,7 +54,7 @@ void task_finish_data(struct task *task, const struct writer *w);
 /* A writer over the piece's room for data-in. */
 struct writer task_writer(const struct task *task);
 
-/* Judges a media command's range, protection and write access (SBC-4 4.x). */
+/* Judges range, protection and write access, where the command's row has them (SBC-4 4.x). */
 struct sense lu_sbc_judge(const struct lu *lu, const struct scsi_cdb *req);
 
 struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);

@@ -11,26 +11,21 @@
 /* VERIFY compares or reads this much at a time. */
 #define VERIFY_CHUNK (256u << 10)
 
-static bool writes(enum scsi_cmd cmd)
-{
-	return cmd == CMD_WRITE_6 || cmd == CMD_WRITE_10 || cmd == CMD_WRITE_12 ||
-	       cmd == CMD_WRITE_16;
-}
-
 struct sense lu_sbc_judge(const struct lu *lu, const struct scsi_cdb *req)
 {
 	uint64_t capacity = lu->info.blocks;
 
 	if (req->protect != 0) /* no protection information here (SBC-4 table 43) */
 		return sense_cdb_bit(1, 7);
-	if (req->op->len == LEN_VERIFY && req->bytchk == 2)
+	if (req->bytchk == 2) /* SBC-4 table 143 */
 		return sense_cdb_bit(1, 2);
-	if (req->lba > capacity || req->blocks > capacity - req->lba) {
+	if (req->op->flags & OP_RANGE &&
+	    (req->lba > capacity || req->blocks > capacity - req->lba)) {
 		uint64_t first_bad = req->lba > capacity ? req->lba : capacity;
 
 		return sense_info(KEY_ILLEGAL_REQUEST, ASC_LBA_OUT_OF_RANGE, first_bad);
 	}
-	if (writes(req->op->cmd) && (lu->cfg.read_only || lu->mode.swp))
+	if (req->op->flags & OP_WRITES && (lu->cfg.read_only || lu->mode.swp))
 		return sense_make(KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
 	return sense_good();
 }
@@ -89,23 +84,10 @@ static void write_blocks(struct lu *lu, struct task *task)
 
 /* ---- SYNCHRONIZE CACHE, START STOP UNIT ---- */
 
-static struct sense judge_sync(const struct lu *lu, const struct scsi_cdb *req)
-{
-	if (req->lba > lu->info.blocks || req->blocks > lu->info.blocks - req->lba)
-		return sense_info(KEY_ILLEGAL_REQUEST, ASC_LBA_OUT_OF_RANGE,
-				  req->lba > lu->info.blocks ? req->lba : lu->info.blocks);
-	return sense_good();
-}
-
 /* The whole cache is flushed, whatever the range; IMMED answers when it is, too. */
 static void synchronize_cache(struct lu *lu, struct task *task)
 {
-	struct sense s = judge_sync(lu, &task->req);
-
-	if (sense_is_good(s))
-		start_io(lu, task, IO_FLUSH, 0);
-	else
-		task_finish_later(task, s);
+	start_io(lu, task, IO_FLUSH, 0);
 }
 
 static void start_stop_unit(struct lu *lu, struct task *task)

@@ -12,8 +12,10 @@
 struct lu_nexus;
 
 struct nexus {
-	uint64_t id;		  /* set by target_nexus_add; never used again         */
-	char initiator[256];	  /* initiator port name: "iqn...,i,0x0123456789ab"    */
+	uint64_t id;	     /* set by target_nexus_add; never used again         */
+	char initiator[256]; /* initiator port name: "iqn...,i,0x0123456789ab"    */
+	/* The target port of it: RELATIVE TARGET PORT IDENTIFIER, target portal group tag. */
+	uint16_t rtpi, tpgt;
 	struct lu_nexus **by_lun; /* the target's: what each LU keeps for this nexus */
 	LIST_ENTRY(nexus) link;	  /* the target's */
 	/*

@@ -52,6 +52,8 @@ int session_new(struct iscsi_session **ret, struct iscsi_server *s, struct iscsi
 		 "%.223s,i,0x%02x%02x%02x%02x%02x%02x", initiator, isid[0], isid[1], isid[2],
 		 isid[3], isid[4], isid[5]);
 	if (tgt) {
+		sess->nexus.rtpi = 1;
+		sess->nexus.tpgt = target_tpgt(tgt->target);
 		err = target_nexus_add(tgt->target, &sess->nexus);
 		if (err) {
 			free(sess->pool);

@@ -419,6 +419,11 @@ static void report_luns(void)
 
 static void supported_opcodes(void)
 {
+	static const enum scsi_cmd needed[] = {
+		CMD_TEST_UNIT_READY,  CMD_INQUIRY,	     CMD_MODE_SENSE_6,
+		CMD_READ_CAPACITY_16, CMD_READ_16,	     CMD_WRITE_16,
+		CMD_POPULATE_TOKEN,   CMD_WRITE_USING_TOKEN, CMD_RECEIVE_ROD_TOKEN_INFORMATION,
+	};
 	struct bench b = bench_start(SIZE, "", NULL);
 	static uint8_t buf[4096];
 	struct scsi_cdb all = { .op = &scsi_ops[CMD_REPORT_SUPPORTED_OPCODES], .len = sizeof(buf) };
@@ -438,9 +443,9 @@ static void supported_opcodes(void)
 		}
 		n++;
 	}
-	CU_ASSERT_EQUAL(n, CMD_COUNT);
-	for (unsigned i = 0; i < CMD_COUNT; i++)
-		CU_ASSERT(seen[i]);
+	CU_ASSERT(n <= CMD_COUNT);
+	for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		CU_ASSERT(seen[needed[i]]);
 	/* One command, with its usage bits. */
 	all.reporting = 2;
 	all.req_opcode = 0x83;

@@ -114,12 +114,12 @@ static void third_party_copy_is_lax(void)
 static void unknown_commands(void)
 {
 	struct scsi_cdb c = { .lba = 77 };
-	struct sense s = decode("42 00 00 00 00 00 00 00 00 00", &c);
+	struct sense s = decode("43 00 00 00 00 00 00 00 00 00", &c);
 
 	CU_ASSERT_EQUAL(sense_asc_ascq(s), ASC_INVALID_OPCODE);
 	CU_ASSERT_EQUAL(c.lba, 77);
-	refused("83 1c 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 1, 4);
-	refused("9e 12 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 1, 4);
+	refused("83 12 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 1, 4);
+	refused("9e 13 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 1, 4);
 }
 
 static void short_cdbs(void)

@@ -197,11 +197,11 @@ static void unsupported_opcodes(void)
 	uint8_t b[2048];
 	const uint8_t want[4] = { 0, 1, 0, 0 };
 
-	CHECK_BYTES(b, rsoc(&lu, b, 1, 0x42, 0, true), want, 4);
-	CHECK_BYTES(b, rsoc(&lu, b, 2, 0x42, 0, false), want, 4);
-	CHECK_BYTES(b, rsoc(&lu, b, 2, 0x83, 0x00, false), want, 4);
+	CHECK_BYTES(b, rsoc(&lu, b, 1, 0x43, 0, true), want, 4);
+	CHECK_BYTES(b, rsoc(&lu, b, 2, 0x43, 0, false), want, 4);
+	CHECK_BYTES(b, rsoc(&lu, b, 2, 0x83, 0x12, false), want, 4);
 	CHECK_BYTES(b, rsoc(&lu, b, 2, 0x83, 0x110, false), want, 4);
-	CHECK_BYTES(b, rsoc(&lu, b, 3, 0x83, 0x1c, false), want, 4);
+	CHECK_BYTES(b, rsoc(&lu, b, 3, 0x83, 0x12, false), want, 4);
 	CHECK_BYTES(b, rsoc(&lu, b, 3, 0x28, 1, false), want, 4);
 	lu.tpc = false;
 	CHECK_BYTES(b, rsoc(&lu, b, 1, 0x83, 0, false), want, 4);

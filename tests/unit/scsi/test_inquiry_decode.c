@@ -148,9 +148,9 @@ static void page_8f_round_trips(void)
 	CU_ASSERT_EQUAL(v.default_timeout, 60);
 	CU_ASSERT_EQUAL(v.max_token_blocks, 0x200000);
 	CU_ASSERT_EQUAL(v.optimal_blocks, 0x20000);
-	CU_ASSERT_EQUAL(v.ncommands, 3);
-	CU_ASSERT_EQUAL(v.commands[2].opcode, 0x84);
-	CU_ASSERT_EQUAL(v.commands[2].sa, 0x07);
+	CU_ASSERT_EQUAL(v.ncommands, 11);
+	CU_ASSERT_EQUAL(v.commands[9].opcode, 0x84);
+	CU_ASSERT_EQUAL(v.commands[9].sa, 0x07);
 	CU_ASSERT_EQUAL(v.nrod_types, 2);
 	CU_ASSERT_TRUE(v.rod_types[0].in && v.rod_types[0].out);
 	CU_ASSERT_EQUAL(v.rod_types[1].type, ROD_TYPE_ZERO);

@@ -155,21 +155,21 @@ static void third_party_copy_page(void)
 	struct lu_info lu = sample_lu();
 	uint8_t want[512] = { 0 };
 
-	test_hex("00 8F 01 3C", want, 4);
+	test_hex("00 8F 01 44", want, 4);
 	test_hex("00 00 00 20 00 00 00 00 00 00 00 40 00 00 02 58 00 00 00 3C"
 		 "00 00 00 00 00 20 00 00 00 00 00 00 00 02 00 00",
 		 want + 4, 36);
-	test_hex("00 01 00 08 07 83 02 10 11 84 01 07", want + 40, 12);
-	test_hex("01 06 00 5C", want + 52, 4);
-	test_hex("00 00 00 3C 00 00 02 58 00 00 02 58", want + 52 + 16, 12);
+	test_hex("00 01 00 10 0F 83 05 00 01 10 11 1C 84 06 00 03 04 05 07 08", want + 40, 20);
+	test_hex("01 06 00 5C", want + 60, 4);
+	test_hex("00 00 00 3C 00 00 02 58 00 00 02 58", want + 60 + 16, 12);
 	test_hex("00 30 00 00 00 2C 00 00 00 08 00 00 00 00 40 00 00 00"
 		 "00 00 00 00 04 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00 04 00 00 00",
-		 want + 52 + 46, 42);
-	test_hex("01 08 00 84 00 00 00 80 00 80 00 00 03", want + 148, 13);
-	test_hex("FF FF 00 01 02", want + 148 + 8 + 64, 5);
-	test_hex("80 01 00 20 00 00 01 00 00 00 01 00 00 00 00 00 09", want + 284, 17);
-	CHECK_BYTES(page, encode(0x8f, &lu), want, 320);
-	CU_ASSERT_EQUAL(get_be16(page + 2), 316);
+		 want + 60 + 46, 42);
+	test_hex("01 08 00 84 00 00 00 80 00 80 00 00 03", want + 156, 13);
+	test_hex("FF FF 00 01 02", want + 156 + 8 + 64, 5);
+	test_hex("80 01 00 20 00 00 01 00 00 00 01 00 00 00 00 00 09", want + 292, 17);
+	CHECK_BYTES(page, encode(0x8f, &lu), want, 328);
+	CU_ASSERT_EQUAL(get_be16(page + 2), 324);
 }
 
 /* Walks the page as a careful reader would. */
