@@ -14,11 +14,13 @@ config=/sys/kernel/config/target
 # host NAME [WORD]...: runs host.d/NAME.sh out there, waits; its exit status.  What that
 # script gives to tell-guest, a function of this test and its words, is run here meanwhile.
 host() {
-	local verb words out status
+	local verb words out status call=$$-$RANDOM
 	{
 		flock 7
-		tell "host $*"
+		tell "host $call $*"
 		while read -r verb words; do
+			# Another call's: its test did not end in time.
+			[ "$verb" != status ] || [ "${words% *}" = "$call" ] || continue
 			[ "$verb" != status ] || break
 			status=0
 			# shellcheck disable=SC2086 # many words
@@ -27,7 +29,7 @@ host() {
 			tell "ran $status $(tail -n 1 <<<"$out")"
 		done </dev/ttyS1
 	} 7>/run/host.lock
-	return "${words:-1}"
+	return "${words#* }"
 }
 
 runner_pid() { pidof tcmu-runner; }

@@ -16,7 +16,7 @@ cycles() {
 	local said
 	if said=$(python3 /odx/cycles.py "$2" 2>&1); then
 		ok "$1"
-		note "80-cycles: $said"
+		note "25-cycles: $said"
 	else
 		not_ok "$1" "$(tail -n 1 <<<"$said")"
 	fi
@@ -35,5 +35,5 @@ check_is "by the same runner" "$(runner_pid)" "$pid"
 check_is "as many descriptors as before" "$(descriptors)" "$descriptors"
 check_is "as many threads as before" "$(threads)" "$threads"
 grown=$(($(rss) - rss))
-note "80-cycles: resident memory grew by $grown KiB from $rss KiB"
+note "25-cycles: resident memory grew by $grown KiB from $rss KiB"
 check "memory grew by less than 2 MiB" test "$grown" -lt 2048

@@ -30,7 +30,7 @@ begin=$SECONDS
 # SC_TIMEOUT of a copy by token is tcm_loop's; all must have ended after it.
 until_true 100 eval "! kill -0 $copy 2>/dev/null && ! kill -0 $offloaded 2>/dev/null"
 check_is "nothing hangs" "$(jobs -r | wc -l)" 0
-note "60-kill: all commands ended $((SECONDS - begin)) s after the restart"
+note "45-kill: all commands ended $((SECONDS - begin)) s after the restart"
 wait "$copy"
 check_is "the copy by the initiator ended well" $? 0
 check_is "what was flushed is there" "$(sum "$sd" 0 65536)" "$flushed"
