@@ -166,7 +166,14 @@ static const struct {
 	[IO_FLUSH] = { false, false, FENCE_SHARED, offsetof(struct bs_stats, flushes), 0 },
 	[IO_ZERO] = { true, true, FENCE_EXCLUSIVE, offsetof(struct bs_stats, zeroes),
 		      offsetof(struct bs_stats, bytes_zeroed) },
+	[IO_WILLNEED] = { false, false, FENCE_SHARED, offsetof(struct bs_stats, hints), 0 },
+	[IO_DONTNEED] = { false, false, FENCE_SHARED, offsetof(struct bs_stats, hints), 0 },
 };
+
+static bool passes_fence(const struct io *io)
+{
+	return io_ops[io->op].fenced && !io->lock;
+}
 
 static uint64_t *counter(struct backstore *bs, size_t at)
 {
@@ -191,7 +198,7 @@ void bs_io_done(struct io *io, int res)
 	struct backstore *bs = io->bs;
 
 	count(io, res);
-	if (io_ops[io->op].fenced)
+	if (passes_fence(io))
 		fence_release(&bs->fence, &io->fence);
 	bs->in_flight--;
 	io->done(io, res);
@@ -233,6 +240,21 @@ static void io_granted(struct fence_req *req)
 	pass_guard(container_of(req, struct io, fence));
 }
 
+/* One of the ranges holds all of it: a lock over two halves is two places. */
+static bool lock_covers(const struct bs_lock *lock, const struct backstore *bs, const struct io *io)
+{
+	if (lock->bs != bs || lock->state != BS_LOCK_HELD)
+		return false;
+	for (unsigned i = 0; i < lock->n; i++) {
+		const struct byte_range *r = &lock->ranges[i];
+
+		if (io->off >= r->off && io->off - r->off <= r->len &&
+		    io->len <= r->len - (io->off - r->off))
+			return true;
+	}
+	return false;
+}
+
 void bs_submit(struct backstore *bs, struct io *io)
 {
 	assert(ring_is_home(bs->env.ring));
@@ -244,7 +266,8 @@ void bs_submit(struct backstore *bs, struct io *io)
 	io->kind = NULL;
 	io->timer.armed = false;
 	bs->in_flight++;
-	if (io_ops[io->op].fenced) {
+	assert(!io->lock || lock_covers(io->lock, bs, io));
+	if (passes_fence(io)) {
 		io->range = (struct byte_range) { .off = io->off, .len = io->len };
 		io->fence.ranges = &io->range;
 		io->fence.n = 1;
@@ -340,6 +363,68 @@ void bs_capture_cancel(struct capture *c)
 	rod_unref(c->ret_rod);
 	c->ret_rod = NULL;
 	c->res = -ECANCELED;
+}
+
+/* ---- locks ---- */
+
+static void lock_told(struct ring_post *post)
+{
+	struct bs_lock *lock = container_of(post, struct bs_lock, post);
+	int res = lock->res;
+
+	lock->state = res == 0 ? BS_LOCK_HELD : BS_LOCK_OVER;
+	if (res < 0)
+		lock->bs->in_flight--;
+	lock->granted(lock, res);
+}
+
+static void lock_tell(struct bs_lock *lock, int res)
+{
+	lock->state = BS_LOCK_TOLD;
+	lock->res = res;
+	lock->post.fn = lock_told;
+	ring_post(lock->bs->env.ring, &lock->post);
+}
+
+static void lock_granted(struct fence_req *req)
+{
+	lock_tell(container_of(req, struct bs_lock, fence), 0);
+}
+
+void bs_lock(struct backstore *bs, struct bs_lock *lock)
+{
+	assert(ring_is_home(bs->env.ring));
+	for (unsigned i = 0; i < lock->n; i++)
+		assert(range_within(lock->ranges[i].off, lock->ranges[i].len, bs->size));
+	lock->bs = bs;
+	lock->state = BS_LOCK_WAITS;
+	lock->fence.ranges = lock->ranges;
+	lock->fence.n = lock->n;
+	lock->fence.mode = FENCE_EXCLUSIVE;
+	lock->fence.granted = lock_granted;
+	bs->in_flight++;
+	if (fence_acquire(&bs->fence, &lock->fence))
+		lock_tell(lock, 0);
+}
+
+void bs_lock_cancel(struct bs_lock *lock)
+{
+	assert(lock->state == BS_LOCK_WAITS || lock->state == BS_LOCK_TOLD);
+	if (lock->state == BS_LOCK_TOLD && lock->res == -ECANCELED)
+		return;
+	fence_release(&lock->bs->fence, &lock->fence);
+	if (lock->state == BS_LOCK_WAITS)
+		lock_tell(lock, -ECANCELED);
+	else
+		lock->res = -ECANCELED; /* the message is on its way */
+}
+
+void bs_unlock(struct bs_lock *lock)
+{
+	assert(lock->state == BS_LOCK_HELD);
+	lock->state = BS_LOCK_OVER;
+	fence_release(&lock->bs->fence, &lock->fence);
+	lock->bs->in_flight--;
 }
 
 bool bs_tamper_again(struct io *io)

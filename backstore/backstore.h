@@ -22,7 +22,12 @@
 struct backstore;
 struct rod;
 
-enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_ZERO };
+/*
+ * IO_WILLNEED and IO_DONTNEED are hints about a range that the storage may ignore: it
+ * will be read soon, so begin to; forget what is cached and clean, so that the next
+ * read comes from the storage.  They pass no fence and move no data.
+ */
+enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_ZERO, IO_WILLNEED, IO_DONTNEED };
 
 #define IO_FUA 0x1 /* IO_WRITE, IO_ZERO: on stable storage before done */
 
@@ -40,6 +45,8 @@ struct io {
 	 * inside.  Called once, from the loop, never from inside bs_submit.
 	 */
 	void (*done)(struct io *io, int res);
+	/* Runs under this lock, which is held and covers it; NULL: passes the fence. */
+	const struct bs_lock *lock;
 	/* the backstore's */
 	struct backstore *bs;
 	struct ring_op rop;
@@ -56,6 +63,31 @@ struct io {
 #define BS_MAX_IOV 64
 
 void bs_submit(struct backstore *bs, struct io *io);
+
+/*
+ * Ranges for one owner alone, over several ios: read, change, write.  Nobody else
+ * reads, writes or captures any of them between granted and bs_unlock; it takes its
+ * place in the line of all that overlap it.  The owner's ios name the lock; the guard
+ * and the counters see them as they see all others.  An owner asks for one lock at a
+ * time (two could wait for each other).
+ */
+struct bs_lock {
+	const struct byte_range *ranges; /* caller's until unlocked or not granted */
+	unsigned n;
+	/* Once, from the loop, never from inside: 0, or -ECANCELED (then it is not held). */
+	void (*granted)(struct bs_lock *lock, int res);
+	/* the backstore's */
+	struct backstore *bs;
+	struct fence_req fence;
+	struct ring_post post;
+	enum bs_lock_state { BS_LOCK_WAITS, BS_LOCK_TOLD, BS_LOCK_HELD, BS_LOCK_OVER } state;
+	int res;
+};
+void bs_lock(struct backstore *bs, struct bs_lock *lock);
+/* Before granted came: it will come with -ECANCELED. */
+void bs_lock_cancel(struct bs_lock *lock);
+/* After granted came with 0, and when no io under it is running. */
+void bs_unlock(struct bs_lock *lock);
 
 /* What a backstore is opened with.  Strings are the caller's, read during open. */
 struct bs_config {
@@ -108,7 +140,7 @@ struct ring *bs_ring(const struct backstore *bs);
 
 /* Counters since open; plain reads on the home thread. */
 struct bs_stats {
-	uint64_t reads, writes, zeroes, flushes, errors;
+	uint64_t reads, writes, zeroes, flushes, hints, errors;
 	uint64_t fua; /* of the writes and zeroes: those with IO_FUA */
 	uint64_t bytes_read, bytes_written, bytes_zeroed;
 	uint64_t rods_cancelled;

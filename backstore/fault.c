@@ -95,6 +95,11 @@ static bool touches(const struct io *io, const uint64_t range[2])
 	return range_overlap(mine, bad);
 }
 
+static bool is_hint(const struct io *io)
+{
+	return io->op == IO_WILLNEED || io->op == IO_DONTNEED;
+}
+
 /* The error that @io is to end with, or 0. */
 static int injected(struct fault_bs *f, const struct io *io)
 {
@@ -102,6 +107,8 @@ static int injected(struct fault_bs *f, const struct io *io)
 
 	if (io->op == IO_FLUSH)
 		return p->flush_error ? -EIO : 0;
+	if (is_hint(io))
+		return 0;
 	if (touches(io, io->op == IO_READ ? p->read_error : p->write_error))
 		return -EIO;
 	if (io->op == IO_READ || !p->enospc[1])
@@ -117,15 +124,14 @@ static uint64_t held_up(struct fault_bs *f, const struct io *io)
 {
 	const struct fault_params *p = &f->p;
 	const uint64_t delays[] = {
-		[IO_READ] = p->read_delay,
-		[IO_WRITE] = p->write_delay,
-		[IO_ZERO] = p->write_delay,
-		[IO_FLUSH] = p->flush_delay,
+		[IO_READ] = p->read_delay,  [IO_WRITE] = p->write_delay,
+		[IO_ZERO] = p->write_delay, [IO_FLUSH] = p->flush_delay,
+		[IO_WILLNEED] = 0,	    [IO_DONTNEED] = 0,
 	};
 	uint64_t delay = delays[io->op] * NS_PER_MS;
 	uint64_t now = ring_now(f->bs.env.ring);
 
-	if (!p->rate || io->op == IO_FLUSH)
+	if (!p->rate || io->op == IO_FLUSH || is_hint(io))
 		return delay;
 	if (f->line_free < now)
 		f->line_free = now;

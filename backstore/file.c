@@ -238,6 +238,24 @@ static void zero_write(struct io *io)
 	ring_submit_op(sqe, &io->rop);
 }
 
+/* A hint that cannot be followed is no error. */
+static void hint_done(struct ring_op *op, int res, unsigned cqe_flags)
+{
+	bs_io_done(op_io(op), 0);
+}
+
+/* The kernel takes 32 bits of length here: the first GiB of a larger range will do. */
+static void hint_step(struct io *io)
+{
+	struct io_uring_sqe *sqe = ring_sqe(io->bs->env.ring);
+	uint64_t len = io->len < RW_MAX ? io->len : RW_MAX;
+
+	io_uring_prep_fadvise(sqe, to_file(io->bs)->fd, io->off, (off_t)len,
+			      io->op == IO_WILLNEED ? POSIX_FADV_WILLNEED : POSIX_FADV_DONTNEED);
+	io->rop.done = hint_done;
+	ring_submit_op(sqe, &io->rop);
+}
+
 /* Answers of fallocate that mean "not here", and whether they hold for good. */
 static const struct {
 	int err;
@@ -322,10 +340,8 @@ static void fail_posted(struct ring_post *post)
 static void file_submit(struct backstore *bs, struct io *io)
 {
 	static void (*const steps[])(struct io * io) = {
-		[IO_READ] = rw_step,
-		[IO_WRITE] = rw_step,
-		[IO_FLUSH] = flush_step,
-		[IO_ZERO] = zero_step,
+		[IO_READ] = rw_step,   [IO_WRITE] = rw_step,	  [IO_FLUSH] = flush_step,
+		[IO_ZERO] = zero_step, [IO_WILLNEED] = hint_step, [IO_DONTNEED] = hint_step,
 	};
 
 	/*

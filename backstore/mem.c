@@ -83,7 +83,7 @@ static void mem_step(struct ring_post *post)
 	struct mem_bs *m = to_mem(io->bs);
 	uint64_t len = io->len - io->progress;
 
-	if (io->op == IO_FLUSH) {
+	if (io->op == IO_FLUSH || io->op == IO_WILLNEED || io->op == IO_DONTNEED) {
 		bs_io_done(io, 0);
 		return;
 	}

@@ -337,6 +337,7 @@ bool lu_accept(struct lu *lu, struct task *task)
 	task->in_len = 0;
 	task->aborted = task->accepted = task->running = false;
 	task->op = NULL;
+	task->cancel = NULL;
 	task->verify = NULL;
 	lu->stats.commands++;
 	s = judge(lu, task);
@@ -377,8 +378,15 @@ void lu_submit(struct task *task)
 
 void lu_abort(struct task *task)
 {
+	void (*cancel)(struct task *) = task->cancel;
+
 	task->aborted = true;
-	if (task->running && task->op)
+	if (!task->running)
+		return;
+	task->cancel = NULL;
+	if (cancel)
+		cancel(task);
+	else if (task->op)
 		cm_abort(task->op);
 }
 
@@ -397,6 +405,7 @@ void task_finish(struct task *task, struct sense s)
 {
 	assert(task->running);
 	task->running = false;
+	task->cancel = NULL;
 	set_status(task, s);
 	if (task->aborted)
 		task->status = SAM_TASK_ABORTED;
@@ -418,6 +427,26 @@ void task_finish_later(struct task *task, struct sense s)
 {
 	task->sense = s;
 	task->post.fn = finish_posted;
+	ring_post(task->lu->env.ring, &task->post);
+}
+
+static void status_posted(struct ring_post *post)
+{
+	struct task *task = (struct task *)((char *)post - offsetof(struct task, post));
+
+	assert(task->running);
+	task->running = false;
+	task->cancel = NULL;
+	if (task->aborted)
+		task->status = SAM_TASK_ABORTED;
+	task->done(task);
+}
+
+void task_finish_status(struct task *task, uint8_t status)
+{
+	task->status = status;
+	task->sense = sense_good();
+	task->post.fn = status_posted;
 	ring_post(task->lu->env.ring, &task->post);
 }
 

@@ -49,6 +49,9 @@ void task_finish(struct task *task, struct sense s);
 /* The same from inside lu_submit: done comes from the loop. */
 void task_finish_later(struct task *task, struct sense s);
 
+/* Ends a piece with a status that has no sense (BUSY, CONDITION MET); later. */
+void task_finish_status(struct task *task, uint8_t status);
+
 /* Cuts @w to the allocation length and the room there is; sets in_len; later. */
 void task_finish_data(struct task *task, const struct writer *w);
 /* A writer over the piece's room for data-in. */

@@ -81,6 +81,12 @@ struct task {
 	struct io io;
 	struct ring_post post;
 	struct cm_op *op;
+	/*
+	 * What runs the piece may be asked to end early: called once by lu_abort while the
+	 * piece runs, and task_finish still comes.  Set by a handler, forgotten when the
+	 * piece is over.  NULL: it ends soon by itself.
+	 */
+	void (*cancel)(struct task *task);
 	bool accepted, running;
 	struct verify *verify;
 	TAILQ_ENTRY(task) link;
