@@ -30,6 +30,12 @@ static bool answers_without_lu(enum scsi_cmd cmd)
 	return cmd == CMD_INQUIRY || cmd == CMD_REPORT_LUNS || cmd == CMD_REQUEST_SENSE;
 }
 
+/* What only the owner of the ports can answer. */
+static bool is_of_the_port(enum scsi_cmd cmd)
+{
+	return cmd == CMD_REPORT_TARGET_PORT_GROUPS || cmd == CMD_REPORT_SUPPORTED_TMFS;
+}
+
 static uint8_t log2_ratio(uint32_t physical, uint32_t logical)
 {
 	uint8_t e = 0;
@@ -93,7 +99,8 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 		bool tpc = scsi_ops[cmd].opcode == 0x83 || scsi_ops[cmd].opcode == 0x84;
 
 		if (bs)
-			lu->supported[cmd] = handler_of(cmd) && (!tpc || cfg->tpc.enabled);
+			lu->supported[cmd] = handler_of(cmd) && (!tpc || cfg->tpc.enabled) &&
+					     !(env->foreign_ports && is_of_the_port(cmd));
 		else
 			lu->supported[cmd] = answers_without_lu(cmd);
 	}
@@ -468,13 +475,13 @@ void task_finish_data(struct task *task, const struct writer *w)
 
 /* ---- reset ---- */
 
-void lu_reset(struct lu *lu)
+void lu_abort_tasks(struct lu *lu, const struct nexus *of)
 {
 	struct task *task, *next;
 
 	for (task = TAILQ_FIRST(&lu->tasks); task; task = next) {
 		next = TAILQ_NEXT(task, link);
-		if (task->aborted)
+		if (task->aborted || (of && task->nexus != of))
 			continue;
 		if (task->running) {
 			lu_abort(task);
@@ -483,6 +490,21 @@ void lu_reset(struct lu *lu)
 			task->on_abort(task); /* may end the task */
 		}
 	}
+}
+
+bool lu_has_tasks_of(const struct lu *lu, const struct nexus *of)
+{
+	const struct task *task;
+
+	TAILQ_FOREACH (task, &lu->tasks, link)
+		if (task->nexus == of && !task->aborted)
+			return true;
+	return false;
+}
+
+void lu_reset(struct lu *lu)
+{
+	lu_abort_tasks(lu, NULL);
 	lu->mode = lu->mode_defaults;
 	lu->stopped = false;
 }

@@ -79,6 +79,13 @@ struct sense lu_io_sense(struct lu *lu, int err, enum data_dir dir);
 
 /* Looks at one command: false with status and sense when it ends here. */
 bool lu_accept(struct lu *lu, struct task *task);
+/*
+ * Aborts the tasks of @of, or everybody's if it is NULL.  The response to a task
+ * management function waits for them: lu_has_aborted_tasks.
+ */
+void lu_abort_tasks(struct lu *lu, const struct nexus *of);
+/* Has @of any task here that is not aborted? */
+bool lu_has_tasks_of(const struct lu *lu, const struct nexus *of);
 /* Aborts every task of the LU; mode pages go back to their defaults (LU reset). */
 void lu_reset(struct lu *lu);
 /* A task that lu_reset aborted has not ended yet. */

@@ -4,7 +4,13 @@
  */
 #include <string.h>
 
+#include "alua.h"
 #include "lu_impl.h"
+
+/* What the iSCSI portal carries out (target/iscsi/tmf.c). */
+#define TMFS_SUPPORTED                                                                 \
+	(TMFS_ABORT_TASK | TMFS_ABORT_TASK_SET | TMFS_CLEAR_TASK_SET | TMFS_LU_RESET | \
+	 TMFS_TARGET_RESET)
 
 static void test_unit_ready(struct lu *lu, struct task *task)
 {
@@ -87,6 +93,20 @@ static void report_supported_opcodes(struct lu *lu, struct task *task)
 		task_finish_later(task, s);
 }
 
+/* SPC-4 6.36: an answer of which less than its header is wanted is refused. */
+static void report_supported_tmfs(struct lu *lu, struct task *task)
+{
+	struct writer w = task_writer(task);
+
+	(void)lu;
+	if (task->req.len < 4) {
+		task_finish_later(task, sense_cdb(6));
+		return;
+	}
+	report_tmfs_encode(&w, task->req.repd, TMFS_SUPPORTED);
+	task_finish_data(task, &w);
+}
+
 static struct mode_ctx mode_ctx(const struct lu *lu)
 {
 	return (struct mode_ctx) {
@@ -134,6 +154,7 @@ const lu_handler lu_spc_handlers[CMD_COUNT] = {
 	[CMD_INQUIRY] = inquiry,
 	[CMD_REPORT_LUNS] = report_luns,
 	[CMD_REPORT_SUPPORTED_OPCODES] = report_supported_opcodes,
+	[CMD_REPORT_SUPPORTED_TMFS] = report_supported_tmfs,
 	[CMD_MODE_SENSE_6] = mode_sense,
 	[CMD_MODE_SENSE_10] = mode_sense,
 	[CMD_MODE_SELECT_6] = mode_select,

@@ -423,6 +423,27 @@ void target_task_ended(struct target *t)
 	}
 }
 
+static void reset_lu(struct lu *lu)
+{
+	struct nexus *n;
+
+	LIST_FOREACH (n, &lu->target->nexuses, link)
+		cm_results_drop(&lu_nexus_of(lu, n)->results);
+	target_tell_others(lu, NULL, ASC_DEVICE_RESET);
+	lu_reset(lu);
+}
+
+/* One task set for all nexuses (TST 000b): the others learn what became of their commands. */
+static void clear_task_set(struct lu *lu, const struct nexus *by)
+{
+	struct nexus *n;
+
+	LIST_FOREACH (n, &lu->target->nexuses, link)
+		if (n != by && !n->shared && lu_has_tasks_of(lu, n))
+			lu_ua_add(lu_nexus_of(lu, n), ASC_COMMANDS_CLEARED_BY_ANOTHER);
+	lu_abort_tasks(lu, NULL);
+}
+
 bool target_reset(struct target *t, struct target_reset *r)
 {
 	if (!r->all && !find_lu(t, r->lun))
@@ -431,14 +452,13 @@ bool target_reset(struct target *t, struct target_reset *r)
 	r->post.fn = reset_done;
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
 		struct lu *lu = t->lus[i];
-		struct nexus *n;
 
 		if (!lu || !reset_concerns(r, t, lu))
 			continue;
-		LIST_FOREACH (n, &t->nexuses, link)
-			cm_results_drop(&lu_nexus_of(lu, n)->results);
-		target_tell_others(lu, r->nexus, ASC_DEVICE_RESET);
-		lu_reset(lu);
+		if (r->clear)
+			clear_task_set(lu, r->nexus);
+		else
+			reset_lu(lu);
 	}
 	TAILQ_INSERT_TAIL(&t->resets, r, link);
 	target_task_ended(t); /* nothing may have been running */

@@ -90,13 +90,15 @@ bool target_accept(struct target *t, uint64_t lun, struct task *task);
 
 /*
  * Task management that concerns more than one nexus.  LUN RESET and TARGET RESET:
- * aborts all tasks and copies of the LU(s), drops results, owes everybody 6/29/03
- * (the sender is told by the response and is owed nothing), mode pages go back to
- * defaults.  done when the last aborted task has ended.
+ * aborts all tasks and copies of the LU(s), drops results, owes everybody, the sender
+ * too, 6/29/03 (SAM-5 6.3.3), mode pages go back to defaults.  CLEAR TASK SET: only
+ * aborts all tasks of the LU; the others that had some are owed 6/2F/00 (SAM-5 7.5).
+ * done when the last aborted task has ended.
  */
 struct target_reset {
 	struct nexus *nexus;		      /* who asked */
 	bool all;			      /* every LU, else @lun */
+	bool clear;			      /* CLEAR TASK SET; not with @all */
 	uint64_t lun;			      /* wire form */
 	void (*done)(struct target_reset *r); /* from the loop */
 	struct ring_post post;		      /* the target's */

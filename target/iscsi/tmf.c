@@ -66,11 +66,13 @@ static void reset_done(struct target_reset *r)
 	icmd_unpin(cmd);
 }
 
-static enum iscsi_tmf_response start_reset(struct icmd *cmd, bool all)
+static enum iscsi_tmf_response start_reset(struct icmd *cmd, bool all, bool clear)
 {
-	cmd->reset = (struct target_reset) {
-		.nexus = &cmd->sess->nexus, .all = all, .lun = cmd->pdu.lun, .done = reset_done
-	};
+	cmd->reset = (struct target_reset) { .nexus = &cmd->sess->nexus,
+					     .all = all,
+					     .clear = clear,
+					     .lun = cmd->pdu.lun,
+					     .done = reset_done };
 	cmd->resetting = true;
 	icmd_pin(cmd);
 	if (target_reset(cmd->sess->tgt->target, &cmd->reset))
@@ -80,14 +82,22 @@ static enum iscsi_tmf_response start_reset(struct icmd *cmd, bool all)
 	return ISCSI_TMF_NO_LUN;
 }
 
-static enum iscsi_tmf_response lun_reset(struct icmd *cmd)
+static enum iscsi_tmf_response clear_task_set(struct icmd *cmd)
 {
-	return start_reset(cmd, false);
+	/* Ours first: also those that the logical unit has not seen yet. */
+	enum iscsi_tmf_response r = abort_task_set(cmd);
+
+	return r == ISCSI_TMF_COMPLETE ? start_reset(cmd, false, true) : r;
 }
 
-static enum iscsi_tmf_response target_warm_reset(struct icmd *cmd)
+static enum iscsi_tmf_response lun_reset(struct icmd *cmd)
 {
-	return start_reset(cmd, true);
+	return start_reset(cmd, false, false);
+}
+
+static enum iscsi_tmf_response target_reset_all(struct icmd *cmd)
+{
+	return start_reset(cmd, true, false);
 }
 
 static enum iscsi_tmf_response task_reassign(struct icmd *cmd)
@@ -102,8 +112,10 @@ static const struct {
 } functions[] = {
 	{ ISCSI_TMF_ABORT_TASK, "ABORT TASK", abort_task },
 	{ ISCSI_TMF_ABORT_TASK_SET, "ABORT TASK SET", abort_task_set },
+	{ ISCSI_TMF_CLEAR_TASK_SET, "CLEAR TASK SET", clear_task_set },
 	{ ISCSI_TMF_LUN_RESET, "LUN RESET", lun_reset },
-	{ ISCSI_TMF_TARGET_WARM_RESET, "TARGET WARM RESET", target_warm_reset },
+	{ ISCSI_TMF_TARGET_WARM_RESET, "TARGET WARM RESET", target_reset_all },
+	{ ISCSI_TMF_TARGET_COLD_RESET, "TARGET COLD RESET", target_reset_all },
 	{ ISCSI_TMF_TASK_REASSIGN, "TASK REASSIGN", task_reassign },
 };
 
@@ -134,6 +146,22 @@ static bool has_to_wait(const struct icmd *cmd)
 	return false;
 }
 
+/*
+ * All connections to the target end (RFC 7143 11.6.1): ours with the response as its
+ * last word, the others at once.
+ */
+static void end_sessions(struct icmd *cmd)
+{
+	struct iscsi_session *sess, *next;
+
+	for (sess = LIST_FIRST(&cmd->sess->srv->sessions); sess; sess = next) {
+		next = LIST_NEXT(sess, link);
+		if (sess != cmd->sess && sess->tgt == cmd->sess->tgt)
+			conn_close(sess->conn, "TARGET COLD RESET");
+	}
+	cmd->sess->conn->last_word = true;
+}
+
 void tmf_poll(struct iscsi_session *sess)
 {
 	struct icmd *cmd, *next;
@@ -143,6 +171,8 @@ void tmf_poll(struct iscsi_session *sess)
 		if (!cmd->waiting || has_to_wait(cmd))
 			continue;
 		cmd->waiting = false;
+		if (cmd->pdu.tmf.function == ISCSI_TMF_TARGET_COLD_RESET)
+			end_sessions(cmd);
 		icmd_answer(cmd, response_next);
 	}
 }

@@ -239,6 +239,18 @@ static void test_abort_waiting_write(void)
 	rig_session_done(&rig, &p);
 }
 
+/* Another session of the same initiator. */
+static void second_session(struct peer *q)
+{
+	peer_connect(q, &rig);
+	q->isid_tail = 9;
+	CU_ASSERT_EQUAL(answer_login_status(peer_login_step(q, 1, 3,
+							    "InitiatorName=" RIG_INITIATOR
+							    "|TargetName=" RIG_TARGET)),
+			0);
+	peer_ready(q, LUN_SLOW);
+}
+
 static void test_resets(void)
 {
 	static const uint8_t functions[] = { ISCSI_TMF_LUN_RESET, ISCSI_TMF_TARGET_WARM_RESET };
@@ -246,12 +258,7 @@ static void test_resets(void)
 	struct peer p, q;
 
 	rig_session(&rig, &p, "");
-	peer_connect(&q, &rig);
-	q.isid_tail = 9;
-	CU_ASSERT_EQUAL(answer_login_status(peer_login_step(&q, 1, 3,
-							    "InitiatorName=" RIG_INITIATOR
-							    "|TargetName=" RIG_TARGET)),
-			0);
+	second_session(&q);
 	for (unsigned i = 0; i < 2; i++) {
 		peer_ready(&p, LUN_SLOW);
 		peer_ready(&q, LUN_SLOW);
@@ -263,11 +270,72 @@ static void test_resets(void)
 		CU_ASSERT_EQUAL(peer_recv(&q)->pdu.opcode, ISCSI_R2T);
 		t = tmf(&p, functions[i], LUN_SLOW, ISCSI_NO_TAG);
 		CU_ASSERT_EQUAL(tmf_answer(&p, t.itt), ISCSI_TMF_COMPLETE);
-		/* The other session is told by a unit attention. */
+		/* Both sessions are told by a unit attention, too (SAM-5 6.3.3). */
 		CU_ASSERT_EQUAL(peer_tur(&q, LUN_SLOW), 2);
+		CU_ASSERT_EQUAL(peer_tur(&p, LUN_SLOW), 2);
 		CU_ASSERT(peer_is_quiet(&q, 50));
 	}
 	peer_close(&q);
+	rig_session_done(&rig, &p);
+}
+
+static void test_clear_task_set(void)
+{
+	struct iscsi_pdu read, held, other, t;
+	struct peer p, q;
+
+	rig_session(&rig, &p, "InitialR2T=No");
+	peer_ready(&p, LUN_SLOW);
+	second_session(&q);
+	/* One in the logical unit, one that waits for its unsolicited data. */
+	read = peer_read10(&p, LUN_SLOW, 0, 1, 512);
+	peer_send(&p, &read, NULL, 0);
+	held = peer_write10(&p, LUN_SLOW, 0, 8, 512);
+	held.flags &= (uint8_t)~ISCSI_F_FINAL;
+	peer_send(&p, &held, NULL, 0);
+	other = peer_read10(&q, LUN_SLOW, 0, 1, 512);
+	peer_send(&q, &other, NULL, 0);
+	CU_ASSERT(peer_is_quiet(&q, 50)); /* it has begun */
+	t = tmf(&p, ISCSI_TMF_CLEAR_TASK_SET, LUN_SLOW, ISCSI_NO_TAG);
+	CU_ASSERT_EQUAL(tmf_answer(&p, t.itt), ISCSI_TMF_COMPLETE);
+	/* Nobody hears of his commands again; the other has a unit attention instead. */
+	CU_ASSERT(peer_is_quiet(&q, 400));
+	CU_ASSERT(peer_is_quiet(&p, 0));
+	CU_ASSERT_EQUAL(peer_tur(&p, LUN_SLOW), 0);
+	other = peer_request(&q, ISCSI_SCSI_CMD, false);
+	other.lun = (uint64_t)LUN_SLOW << 48;
+	peer_send(&q, &other, NULL, 0);
+	CU_ASSERT_EQUAL(answer_sense(peer_recv(&q)), 0x62f00);
+	CU_ASSERT_EQUAL(peer_tur(&q, LUN_SLOW), 0);
+	peer_close(&q);
+	rig_session_done(&rig, &p);
+}
+
+/* RFC 7143 11.6.1: an answer, and then every session of that target ends. */
+static void test_cold_reset(void)
+{
+	struct iscsi_pdu cmd, t;
+	struct peer p, q, d;
+
+	rig_session(&rig, &p, "");
+	second_session(&q);
+	CU_ASSERT_EQUAL(peer_login(&d, &rig, RIG_INITIATOR, NULL, ""), 0);
+	cmd = peer_read10(&q, LUN_SLOW, 0, 1, 512);
+	peer_send(&q, &cmd, NULL, 0);
+	CU_ASSERT(peer_is_quiet(&q, 50));
+	t = tmf(&p, ISCSI_TMF_TARGET_COLD_RESET, 0, ISCSI_NO_TAG);
+	CU_ASSERT_EQUAL(tmf_answer(&p, t.itt), ISCSI_TMF_COMPLETE);
+	CU_ASSERT(peer_recv(&p)->eof);
+	CU_ASSERT(peer_recv(&q)->eof);
+	peer_close(&p);
+	peer_close(&q);
+	/* Discovery is no session of the target; and it may be logged in to again. */
+	cmd = peer_request(&d, ISCSI_NOP_OUT, true);
+	peer_send(&d, &cmd, NULL, 0);
+	CU_ASSERT_EQUAL(peer_recv(&d)->pdu.opcode, ISCSI_NOP_IN);
+	CU_ASSERT_EQUAL(peer_login(&p, &rig, RIG_INITIATOR, RIG_TARGET, ""), 0);
+	peer_ready(&p, LUN_DISK);
+	peer_close(&d);
 	rig_session_done(&rig, &p);
 }
 
@@ -283,8 +351,8 @@ static void test_other_functions(void)
 		{ ISCSI_TMF_ABORT_TASK_SET, 99, ISCSI_TMF_NO_LUN },
 		{ ISCSI_TMF_LUN_RESET, 99, ISCSI_TMF_NO_LUN },
 		{ ISCSI_TMF_CLEAR_ACA, LUN_DISK, ISCSI_TMF_NOT_SUPPORTED },
-		{ ISCSI_TMF_CLEAR_TASK_SET, LUN_DISK, ISCSI_TMF_NOT_SUPPORTED },
-		{ ISCSI_TMF_TARGET_COLD_RESET, LUN_DISK, ISCSI_TMF_NOT_SUPPORTED },
+		{ ISCSI_TMF_CLEAR_TASK_SET, LUN_DISK, ISCSI_TMF_COMPLETE },
+		{ ISCSI_TMF_CLEAR_TASK_SET, 99, ISCSI_TMF_NO_LUN },
 		{ ISCSI_TMF_TASK_REASSIGN, LUN_DISK, ISCSI_TMF_REASSIGN_UNSUPPORTED },
 		{ 0x7f, LUN_DISK, ISCSI_TMF_NOT_SUPPORTED },
 	};
@@ -526,6 +594,8 @@ int main(int argc, char **argv)
 		{ "ABORT TASK is answered when the task has ended", test_abort_task },
 		{ "ABORT TASK SET ends a write that waits for data", test_abort_waiting_write },
 		{ "LUN RESET and TARGET WARM RESET end everybody's tasks", test_resets },
+		{ "CLEAR TASK SET ends everybody's tasks on the LUN", test_clear_task_set },
+		{ "TARGET COLD RESET is answered and ends all sessions", test_cold_reset },
 		{ "the other functions say why not", test_other_functions },
 		{ "logout, its reasons, with a command running", test_logout },
 		{ "text: SendTargets, pieces, stale tags, nonsense", test_text },

@@ -341,8 +341,9 @@ static void lun_reset(void)
 	CU_ASSERT_TRUE(slow.task.aborted);
 	CU_ASSERT_EQUAL(slow.task.status, SAM_TASK_ABORTED);
 	core_run_until(&c, &x.done); /* only after the task had ended */
-	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0));
+	CHECK_KCQ(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0), 0x62903);
 	CHECK_KCQ(core_cmd(&c, 1, LUN_SLOW, &tur, NULL, 0), 0x62903);
+	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0));
 	CHECK_GOOD(core_cmd(&c, 1, LUN_A, &tur, NULL, 0));
 	x.done = false;
 	x.r.lun = scsi_lun_encode(77);
@@ -351,6 +352,65 @@ static void lun_reset(void)
 	CU_ASSERT_TRUE(target_reset(c.target, &x.r));
 	core_run_until(&c, &x.done);
 	CHECK_KCQ(core_cmd(&c, 1, LUN_A, &tur, NULL, 0), 0x62903);
+	core_done(&c);
+}
+
+/* SAM-5 7.5: everybody's commands end, who else had some is told, nothing else changes. */
+static void clear_task_set(void)
+{
+	static struct core_async mine, other;
+	struct scsi_cdb rd = cdb_of(CMD_READ_10), tur = cdb_of(CMD_TEST_UNIT_READY);
+	struct core c;
+	struct reset x = { .c = &c };
+
+	core_init(&c, NULL, 0);
+	rd.blocks = 1;
+	for (unsigned round = 0; round < 2; round++) {
+		CU_ASSERT_TRUE(core_start(&c, &mine, 0, LUN_SLOW, &rd, NULL, 0));
+		if (round == 0)
+			CU_ASSERT_TRUE(core_start(&c, &other, 1, LUN_SLOW, &rd, NULL, 0));
+		x.done = false;
+		x.r = (struct target_reset) { .nexus = &c.nexus[0],
+					      .clear = true,
+					      .lun = scsi_lun_encode(LUN_SLOW),
+					      .done = reset_over };
+		CU_ASSERT_TRUE(target_reset(c.target, &x.r));
+		core_finish(&mine);
+		CU_ASSERT_EQUAL(mine.task.status, SAM_TASK_ABORTED);
+		if (round == 0) {
+			core_finish(&other);
+			CU_ASSERT_EQUAL(other.task.status, SAM_TASK_ABORTED);
+		}
+		core_run_until(&c, &x.done);
+		CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0));
+		if (round == 0)
+			CHECK_KCQ(core_cmd(&c, 1, LUN_SLOW, &tur, NULL, 0), 0x62f00);
+		/* In the second round it had none. */
+		CHECK_GOOD(core_cmd(&c, 1, LUN_SLOW, &tur, NULL, 0));
+	}
+	x.r.lun = scsi_lun_encode(77);
+	CU_ASSERT_FALSE(target_reset(c.target, &x.r));
+	core_done(&c);
+}
+
+static void supported_functions(void)
+{
+	struct scsi_cdb cdb = cdb_of(CMD_REPORT_SUPPORTED_TMFS);
+	static const uint8_t want[16] = { 0xda, 0, 0, 0 }, full[16] = { 0xda, 0, 0, 12 };
+	const struct reply *r;
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	cdb.len = 255;
+	r = core_cmd(&c, 0, LUN_A, &cdb, NULL, 0);
+	CHECK_BYTES(r->in, r->in_len, want, 4);
+	cdb.repd = true;
+	r = core_cmd(&c, 0, LUN_A, &cdb, NULL, 0);
+	CHECK_BYTES(r->in, r->in_len, full, 16);
+	cdb.len = 4;
+	CU_ASSERT_EQUAL(core_cmd(&c, 0, LUN_A, &cdb, NULL, 0)->in_len, 4);
+	cdb.len = 3;
+	CHECK_KCQ(core_cmd(&c, 0, LUN_A, &cdb, NULL, 0), 0x52400);
 	core_done(&c);
 }
 
@@ -436,7 +496,10 @@ int main(int argc, char **argv)
 		{ "a stopped unit is 2/04/02 until it is started", start_stop },
 		{ "SYNCHRONIZE CACHE flushes, and judges its range", sync_cache },
 		{ "an errno becomes the sense of its direction", errno_to_sense },
-		{ "LUN RESET ends tasks first and tells the others 6/29/03", lun_reset },
+		{ "LUN RESET ends tasks first and tells everybody 6/29/03", lun_reset },
+		{ "the task management functions reported", supported_functions },
+		{ "CLEAR TASK SET ends everybody's tasks, others that had some hear 6/2F/00",
+		  clear_task_set },
 		{ "serial number and NAA are the same after a restart", stable_identity },
 		{ "limits that contradict each other are refused", contradictions },
 		TEST_END,

@@ -448,6 +448,7 @@ static void reset_drops_results(void)
 	static struct core_async slow;
 	struct target_reset reset = { .all = true };
 	uint8_t token[ROD_TOKEN_LEN], spare[ROD_TOKEN_LEN];
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY);
 	struct core c;
 
 	core_init(&c, NULL, 0);
@@ -461,6 +462,8 @@ static void reset_drops_results(void)
 	core_sleep(&c, 20);
 	CU_ASSERT_EQUAL(resets_over, 1);
 	CU_ASSERT_TRUE(slow.task.aborted);
+	for (unsigned lun = 0; lun < CORE_LUNS; lun++)
+		CHECK_KCQ(core_cmd(&c, 0, lun, &tur, NULL, 0), 0x62903);
 	CHECK_KCQ(core_rrti(&c, 0, LUN_A, 0x70, 1024, NULL), 0x52400);
 	CHECK_KCQ(core_rrti(&c, 0, LUN_SLOW, 7, 1024, NULL), 0x52400);
 	CHECK_GOOD(core_wut(&c, 0, LUN_B, 1, token, 0, false, to, 1)); /* decisions.md 10 */
