@@ -23,6 +23,8 @@
 #define WINDOW_FIRST 2u		   /* chunks in flight before the first came back   */
 /* Shorter holes are read: asking and zeroing would cost more than it saves. */
 #define HOLE_MIN (64ull << 10)
+/* How long a copy without a deadline goes on while others wait. */
+#define SLICE_NS 100000000ull
 
 enum plan { PLAN_ZERO, PLAN_READ, PLAN_WAIT };
 
@@ -63,6 +65,7 @@ struct copy_run {
 	struct copy_engine *engine;
 	struct copy *c; /* NULL: free */
 	uint64_t total, pos;
+	uint64_t began; /* ring_now() of run_start */
 	unsigned range; /* the next byte goes to c->to[range].off + at */
 	uint64_t at;
 	uint64_t head, tail;  /* chunks not yet counted: numbers head..tail-1 */
@@ -88,6 +91,7 @@ struct copy_engine {
 	struct copy_run *runs, *free;
 	unsigned busy;
 	struct copy_list line;	/* waiting for a run, first come first served */
+	unsigned urgent;	/* of those, with a deadline */
 	struct ring_timer look; /* looks at the line: work to do, or a deadline */
 };
 
@@ -158,6 +162,8 @@ static void chunk_done(struct copy_chunk *ch)
 	pace_land(run, &run->paces[ch->kind], ch->len);
 	if (ch->err)
 		run_fail(run, ch->pos, ch->err, ch->write_failed);
+	else
+		run->c->stats.chunks++;
 	while (run->head < run->tail) {
 		struct copy_chunk *first = &run->chunks[run->head % run->engine->cfg.window];
 
@@ -306,7 +312,8 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 	place = rod_map(c->src, from);
 	len = min64(place.len, left);
 	*ret_len = min64(left, chunk);
-	if (len < HOLE_MIN)
+	/* Among chunks that overlap, a hole may be filled before its turn. */
+	if (len < HOLE_MIN || c->in_order)
 		return PLAN_READ;
 	x = known(run, place.off);
 	if (!x) {
@@ -412,6 +419,49 @@ static void look_soon(struct copy_engine *e)
 	ring_timer_set(e->env.ring, &e->look, 0);
 }
 
+static void join_line(struct copy_engine *e, struct copy *c)
+{
+	TAILQ_INSERT_TAIL(&e->line, c, link);
+	e->urgent += c->deadline != 0;
+	look_soon(e);
+}
+
+static void leave_line(struct copy_engine *e, struct copy *c)
+{
+	TAILQ_REMOVE(&e->line, c, link);
+	e->urgent -= c->deadline != 0;
+}
+
+static void run_free(struct copy_run *run)
+{
+	struct copy_engine *e = run->engine;
+
+	run->c->run = NULL;
+	run->c = NULL;
+	run->next_free = e->free;
+	e->free = run;
+	e->busy--;
+}
+
+/* Does somebody wait whom this copy should let in?  After a chunk at least, so it gets on. */
+static bool gives_way(const struct copy_run *run)
+{
+	const struct copy_engine *e = run->engine;
+
+	if (run->c->deadline || run->tail == 0 || e->free || TAILQ_EMPTY(&e->line))
+		return false;
+	return e->urgent > 0 || ring_now(e->env.ring) - run->began >= SLICE_NS;
+}
+
+static void run_give_way(struct copy_run *run)
+{
+	struct copy *c = run->c;
+
+	assert(c->written == run->pos);
+	run_free(run);
+	join_line(run->engine, c);
+}
+
 static void run_end(struct copy_run *run)
 {
 	struct copy_engine *e = run->engine;
@@ -420,12 +470,8 @@ static void run_end(struct copy_run *run)
 	int err = run->err;
 
 	assert(err || c->written == run->total);
-	run->c = NULL;
-	run->next_free = e->free;
-	e->free = run;
-	e->busy--;
-	c->run = NULL;
 	c->write_failed = run->write_failed;
+	run_free(run);
 	if (!TAILQ_EMPTY(&e->line))
 		look_soon(e);
 	c->done(c, err);
@@ -436,9 +482,9 @@ static void run_end(struct copy_run *run)
 static void run_pump(struct copy_run *run)
 {
 	struct copy *c = run->c;
+	unsigned window = c->in_order ? 1 : run->engine->cfg.window;
 
-	while (!run->err && run->pos < run->total &&
-	       run->tail - run->head < run->engine->cfg.window) {
+	while (!run->err && run->pos < run->total && run->tail - run->head < window) {
 		uint64_t left, len;
 		enum plan what;
 		int stop = reason_to_stop(run->engine, c);
@@ -446,6 +492,12 @@ static void run_pump(struct copy_run *run)
 		if (stop) {
 			run_fail(run, run->pos, stop, false);
 			break;
+		}
+		if (gives_way(run)) {
+			if (run->active || run->asking)
+				break;
+			run_give_way(run);
+			return;
 		}
 		left = c->to[run->range].len - run->at;
 		if (left == 0) {
@@ -477,9 +529,13 @@ static void run_start(struct copy_engine *e, struct copy *c)
 	run->c = c;
 	c->run = run;
 	if (!ranges_sum(c->to, c->n, &run->total))
-		abort(); /* the caller has judged it */
-	run->pos = run->at = run->head = run->tail = 0;
+		abort();       /* the caller has judged it */
+	run->pos = c->written; /* not 0: it gave way before */
+	run->head = run->tail = 0;
 	run->range = run->active = 0;
+	for (run->at = run->pos; run->at > 0 && run->at > c->to[run->range].len; run->range++)
+		run->at -= c->to[run->range].len;
+	run->began = ring_now(e->env.ring);
 	for (unsigned i = 0; i < 2; i++)
 		run->paces[i] =
 			(struct pace) { .window = WINDOW_FIRST < e->cfg.window ? WINDOW_FIRST
@@ -509,7 +565,7 @@ static bool look_once(struct copy_engine *e)
 
 		if (!stop && !e->free)
 			continue;
-		TAILQ_REMOVE(&e->line, c, link);
+		leave_line(e, c);
 		if (stop)
 			end_waiting(c, stop);
 		else
@@ -546,8 +602,7 @@ void copy_start(struct copy_engine *e, struct copy *c)
 	c->written = 0;
 	c->write_failed = c->cancelled = false;
 	c->stats = (struct copy_stats) { 0 };
-	TAILQ_INSERT_TAIL(&e->line, c, link);
-	look_soon(e);
+	join_line(e, c);
 }
 
 /* A run has something in flight and sees the mark when that comes back. */
@@ -607,6 +662,11 @@ int copy_engine_new(struct copy_engine **ret, const struct bs_env *env,
 fail:
 	copy_engine_free(e);
 	return r;
+}
+
+size_t copy_engine_chunk(const struct copy_engine *e)
+{
+	return e->cfg.chunk;
 }
 
 void copy_engine_free(struct copy_engine *e)

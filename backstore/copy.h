@@ -25,6 +25,8 @@ extern const struct copy_engine_config copy_engine_defaults;
 int copy_engine_new(struct copy_engine **ret, const struct bs_env *env,
 		    const struct copy_engine_config *cfg);
 void copy_engine_free(struct copy_engine *e); /* nothing running */
+/* The most bytes that are read before any of them is written. */
+size_t copy_engine_chunk(const struct copy_engine *e);
 
 struct copy {
 	struct rod *src;  /* engine takes its own reference                   */
@@ -35,6 +37,11 @@ struct copy {
 	unsigned flags;	    /* IO_FUA: only what is on stable storage counts    */
 	uint32_t dst_block; /* written is a multiple of it; chunks end on it    */
 	uint64_t deadline;  /* ring_now() at which to stop; 0: none             */
+	/*
+	 * One chunk at a time, each read whole before it is written: for a source that
+	 * overlaps the destination and lies behind it, or does in one chunk.
+	 */
+	bool in_order;
 	/*
 	 * Once, from the loop, when nothing is in flight any more.  0: every byte of
 	 * @to is written.  Else @written tells how much is, from the front without
@@ -47,6 +54,7 @@ struct copy {
 	bool write_failed;
 	struct copy_stats {
 		uint64_t read, copied, zeroed; /* bytes: read; written; zeroed without reading */
+		uint64_t chunks;	       /* that have ended well */
 	} stats;
 	/* the engine's */
 	struct copy_run *run;
@@ -57,6 +65,10 @@ struct copy {
 };
 
 /*
+ * When more copies are there than run at once, one without a deadline gives way:
+ * to those with a deadline after a chunk, to any other after a while.  It goes on
+ * later, at the end of the line.
+ *
  * Bytes of @to past the end of the rod are written as zeros: the tail of the last
  * destination block with unlike block sizes (the caller never asks for more).
  */

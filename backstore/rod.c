@@ -30,7 +30,8 @@ struct rod *rod_zero(void)
 	return &zero_rod;
 }
 
-struct rod *rod_new(struct backstore *bs, const struct byte_range *ranges, unsigned n)
+static struct rod *make(struct backstore *bs, const struct byte_range *ranges, unsigned n,
+			bool frozen)
 {
 	struct rod *rod = calloc(1, sizeof(*rod) + n * sizeof(rod->parts[0]));
 
@@ -49,12 +50,23 @@ struct rod *rod_new(struct backstore *bs, const struct byte_range *ranges, unsig
 		/* The caller judged the sum: it is a transfer length of his. */
 		if (__builtin_add_overflow(rod->len, ranges[i].len, &rod->len))
 			abort();
-		itree_insert(&bs->guard, &part->node);
+		if (frozen)
+			itree_insert(&bs->guard, &part->node);
 		rod->n++;
 	}
 	bs->live_rods++;
 	bs->rods++;
 	return rod;
+}
+
+struct rod *rod_new(struct backstore *bs, const struct byte_range *ranges, unsigned n)
+{
+	return make(bs, ranges, n, true);
+}
+
+struct rod *rod_view(struct backstore *bs, const struct byte_range *ranges, unsigned n)
+{
+	return make(bs, ranges, n, false);
 }
 
 /* Takes the rod out of the guard. */

@@ -15,6 +15,13 @@
 /* The rod of the zero token: endless zeros, never cancelled, refs do nothing. */
 struct rod *rod_zero(void);
 
+/*
+ * A rod that is not frozen: reading it gives what the ranges hold at that moment, and
+ * no write cancels it (SPC-4's access upon reference).  One reference for the
+ * caller; NULL without memory.
+ */
+struct rod *rod_view(struct backstore *bs, const struct byte_range *ranges, unsigned n);
+
 struct rod *rod_ref(struct rod *rod);
 void rod_unref(struct rod *rod); /* the last one frees; NULL is fine */
 

@@ -549,7 +549,7 @@ static void copies_beyond_the_limit_wait_in_line(void)
 
 	start(NULL, "write-delay:10", &single);
 	rod = do_capture(&fx, src, &from, 1);
-	tcopy_start(&first, rod, 0, &to[0], 1, 512, 0);
+	tcopy_start(&first, rod, 0, &to[0], 1, 512, 20000);
 	tcopy_start(&timed, rod, 0, &to[1], 1, 512, 200);
 	tcopy_start(&cancelled, rod, 0, &to[2], 1, 512, 0);
 	tcopy_start(&last, rod, 0, &to[3], 1, 512, 0);
