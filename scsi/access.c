@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "access.h"
+
+#include <assert.h>
+
+#define LISTED	0x80 /* so that a command without a row here is found by a test */
+#define RESERVE 0x40 /* passes a RESERVE of another nexus */
+
+#define NONE	(LISTED | ACCESS_NONE)
+#define READ	(LISTED | ACCESS_READ)
+#define WRITE	(LISTED | ACCESS_WRITE)
+#define OWN	(LISTED | ACCESS_PR)
+
+/* SPC-4 table 65; SBC-4 table 13. */
+static const uint8_t access_of[CMD_COUNT] = {
+	[CMD_TEST_UNIT_READY] = NONE,
+	[CMD_REQUEST_SENSE] = NONE | RESERVE,
+	[CMD_FORMAT_UNIT] = WRITE,
+	[CMD_READ_6] = READ,
+	[CMD_WRITE_6] = WRITE,
+	[CMD_INQUIRY] = NONE | RESERVE,
+	[CMD_MODE_SELECT_6] = WRITE,
+	[CMD_RESERVE_6] = OWN,
+	[CMD_RELEASE_6] = OWN | RESERVE,
+	[CMD_MODE_SENSE_6] = READ,
+	[CMD_START_STOP_UNIT] = WRITE,
+	[CMD_PREVENT_ALLOW] = WRITE,
+	[CMD_READ_CAPACITY_10] = NONE | RESERVE,
+	[CMD_READ_10] = READ,
+	[CMD_WRITE_10] = WRITE,
+	[CMD_WRITE_AND_VERIFY_10] = WRITE,
+	[CMD_VERIFY_10] = READ,
+	[CMD_PRE_FETCH_10] = READ,
+	[CMD_SYNCHRONIZE_CACHE_10] = WRITE,
+	[CMD_READ_DEFECT_DATA_10] = READ,
+	[CMD_WRITE_SAME_10] = WRITE,
+	[CMD_UNMAP] = WRITE,
+	[CMD_SANITIZE_OVERWRITE] = WRITE,
+	[CMD_SANITIZE_BLOCK_ERASE] = WRITE,
+	[CMD_SANITIZE_CRYPTO_ERASE] = WRITE,
+	[CMD_SANITIZE_EXIT_FAILURE] = WRITE,
+	[CMD_MODE_SELECT_10] = WRITE,
+	[CMD_MODE_SENSE_10] = READ,
+	[CMD_PR_IN_READ_KEYS] = OWN,
+	[CMD_PR_IN_READ_RESERVATION] = OWN,
+	[CMD_PR_IN_REPORT_CAPABILITIES] = OWN,
+	[CMD_PR_IN_READ_FULL_STATUS] = OWN,
+	[CMD_PR_OUT_REGISTER] = OWN,
+	[CMD_PR_OUT_RESERVE] = OWN,
+	[CMD_PR_OUT_RELEASE] = OWN,
+	[CMD_PR_OUT_CLEAR] = OWN,
+	[CMD_PR_OUT_PREEMPT] = OWN,
+	[CMD_PR_OUT_PREEMPT_AND_ABORT] = OWN,
+	[CMD_PR_OUT_REGISTER_AND_IGNORE] = OWN,
+	[CMD_EXTENDED_COPY_LID1] = WRITE,
+	[CMD_EXTENDED_COPY_LID4] = WRITE,
+	[CMD_POPULATE_TOKEN] = READ,
+	[CMD_WRITE_USING_TOKEN] = WRITE,
+	[CMD_COPY_OPERATION_ABORT] = WRITE,
+	[CMD_RECEIVE_COPY_STATUS_LID1] = NONE,
+	[CMD_RECEIVE_COPY_OPERATING_PARAMETERS] = NONE,
+	[CMD_RECEIVE_COPY_FAILURE_DETAILS] = NONE,
+	[CMD_RECEIVE_COPY_STATUS_LID4] = NONE,
+	[CMD_RECEIVE_ROD_TOKEN_INFORMATION] = NONE,
+	[CMD_REPORT_ALL_ROD_TOKENS] = NONE,
+	[CMD_READ_16] = READ,
+	[CMD_COMPARE_AND_WRITE] = WRITE,
+	[CMD_WRITE_16] = WRITE,
+	[CMD_ORWRITE_16] = WRITE,
+	[CMD_WRITE_AND_VERIFY_16] = WRITE,
+	[CMD_VERIFY_16] = READ,
+	[CMD_PRE_FETCH_16] = READ,
+	[CMD_SYNCHRONIZE_CACHE_16] = WRITE,
+	[CMD_WRITE_SAME_16] = WRITE,
+	[CMD_WRITE_ATOMIC_16] = WRITE,
+	[CMD_READ_CAPACITY_16] = NONE | RESERVE,
+	[CMD_GET_LBA_STATUS] = READ,
+	[CMD_REPORT_LUNS] = NONE | RESERVE,
+	[CMD_REPORT_TARGET_PORT_GROUPS] = NONE,
+	[CMD_REPORT_SUPPORTED_OPCODES] = READ,
+	[CMD_REPORT_SUPPORTED_TMFS] = READ,
+	[CMD_READ_12] = READ,
+	[CMD_WRITE_12] = WRITE,
+	[CMD_WRITE_AND_VERIFY_12] = WRITE,
+	[CMD_VERIFY_12] = READ,
+	[CMD_READ_DEFECT_DATA_12] = READ,
+};
+
+/* The two rows that the tables give twice: allowing removal, and starting the unit. */
+static bool harmless(const struct scsi_cdb *cdb)
+{
+	return (cdb->op->cmd == CMD_PREVENT_ALLOW && cdb->prevent == 0) ||
+	       (cdb->op->cmd == CMD_START_STOP_UNIT && cdb->start && cdb->pc == 0);
+}
+
+enum scsi_access scsi_cdb_access(const struct scsi_cdb *cdb)
+{
+	uint8_t row = access_of[cdb->op->cmd];
+
+	assert(row & LISTED);
+	return harmless(cdb) ? ACCESS_NONE : (enum scsi_access)(row & 0x0f);
+}
+
+bool scsi_cdb_passes_reserve(const struct scsi_cdb *cdb)
+{
+	return harmless(cdb) || access_of[cdb->op->cmd] & RESERVE;
+}
