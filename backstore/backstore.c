@@ -34,6 +34,7 @@ int bs_init(struct backstore *bs, const struct bs_ops *ops, const struct bs_conf
 	bs->env = *env;
 	bs->read_only = cfg->read_only;
 	bs->physical_block = cfg->block_size;
+	bs->granularity = cfg->block_size;
 	return 0;
 }
 
@@ -138,6 +139,16 @@ uint32_t bs_physical_block(const struct backstore *bs)
 	return bs->physical_block;
 }
 
+bool bs_thin(const struct backstore *bs)
+{
+	return bs->thin;
+}
+
+uint32_t bs_discard_granularity(const struct backstore *bs)
+{
+	return bs->granularity;
+}
+
 int bs_check(struct backstore *bs)
 {
 	return bs->ops->check ? bs->ops->check(bs) : 0;
@@ -168,6 +179,8 @@ static const struct {
 		      offsetof(struct bs_stats, bytes_zeroed) },
 	[IO_WILLNEED] = { false, false, FENCE_SHARED, offsetof(struct bs_stats, hints), 0 },
 	[IO_DONTNEED] = { false, false, FENCE_SHARED, offsetof(struct bs_stats, hints), 0 },
+	[IO_DISCARD] = { true, true, FENCE_EXCLUSIVE, offsetof(struct bs_stats, discards),
+			 offsetof(struct bs_stats, bytes_discarded) },
 };
 
 static bool passes_fence(const struct io *io)
@@ -260,6 +273,8 @@ void bs_submit(struct backstore *bs, struct io *io)
 	assert(ring_is_home(bs->env.ring));
 	assert(range_within(io->off, io->len, bs->size));
 	assert((io->op != IO_READ && io->op != IO_WRITE) || io->niov <= BS_MAX_IOV);
+	if (io->op == IO_DISCARD && !bs->thin)
+		io->op = IO_ZERO;
 	io->bs = bs;
 	io->progress = 0;
 	io->retries = 0;

@@ -23,13 +23,18 @@ struct backstore;
 struct rod;
 
 /*
+ * IO_ZERO: the range reads as zeros and its space stays allocated.  IO_DISCARD: it
+ * reads as zeros and its space is given back, where the storage can; blocks of the
+ * storage that lie in it only in part are zeroed.  On a backstore that is not thin
+ * IO_DISCARD is made an IO_ZERO, which @op then says.
+ *
  * IO_WILLNEED and IO_DONTNEED are hints about a range that the storage may ignore: it
  * will be read soon, so begin to; forget what is cached and clean, so that the next
  * read comes from the storage.  They pass no fence and move no data.
  */
-enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_ZERO, IO_WILLNEED, IO_DONTNEED };
+enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_ZERO, IO_DISCARD, IO_WILLNEED, IO_DONTNEED };
 
-#define IO_FUA 0x1 /* IO_WRITE, IO_ZERO: on stable storage before done */
+#define IO_FUA 0x1 /* IO_WRITE, IO_ZERO, IO_DISCARD: on stable storage before done */
 
 /* One transfer; embedded in its owner, who keeps it until done. */
 struct io {
@@ -89,6 +94,12 @@ void bs_lock_cancel(struct bs_lock *lock);
 /* After granted came with 0, and when no io under it is running. */
 void bs_unlock(struct bs_lock *lock);
 
+/*
+ * Does the space belong to the backstore from the start, or come and go with the
+ * data?  BS_AUTO: thin where the storage can give space back and may be written.
+ */
+enum bs_provisioning { BS_AUTO, BS_THIN, BS_FULL };
+
 /* What a backstore is opened with.  Strings are the caller's, read during open. */
 struct bs_config {
 	/*
@@ -99,7 +110,9 @@ struct bs_config {
 	uint64_t size;	     /* 0: as found; else create the file with it, or it must match */
 	uint32_t block_size; /* 512 or 4096 */
 	bool read_only;
-	bool direct;	   /* O_DIRECT */
+	bool direct; /* O_DIRECT */
+	/* Of a file that is created: thin ones start as a hole, full ones with all their space. */
+	enum bs_provisioning provisioning;
 	const char *fault; /* fault injection, see fault.h; NULL: none */
 };
 
@@ -113,7 +126,7 @@ struct bs_env { /* what backstores share; outlives them */
  * this one) and checks.  May block, touches no ring: any thread.  -errno with a one-line reason
  * that says what to do in @err: missing, unreadable, empty, not a multiple of the block size,
  * served already (also under another name), no space to create (nothing is left behind), O_DIRECT
- * impossible with this block size.
+ * impossible with this block size, thin where space cannot be given back.
  */
 int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs_env *env,
 	    char *err, size_t err_cap);
@@ -134,23 +147,28 @@ int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap);
 const char *bs_path(const struct backstore *bs); /* as given */
 bool bs_read_only(const struct backstore *bs);
 uint32_t bs_physical_block(const struct backstore *bs); /* bytes, 512 at least */
+/* Thin: IO_DISCARD gives space back.  Never so when opened as BS_FULL. */
+bool bs_thin(const struct backstore *bs);
+/* Bytes of one unit of space; smaller or unaligned parts of it are zeroed, not given back. */
+uint32_t bs_discard_granularity(const struct backstore *bs);
 /* -ENODATA when the file is shorter than it was when opened; cheap, call each second. */
 int bs_check(struct backstore *bs);
 struct ring *bs_ring(const struct backstore *bs);
 
 /* Counters since open; plain reads on the home thread. */
 struct bs_stats {
-	uint64_t reads, writes, zeroes, flushes, hints, errors;
-	uint64_t fua; /* of the writes and zeroes: those with IO_FUA */
-	uint64_t bytes_read, bytes_written, bytes_zeroed;
+	uint64_t reads, writes, zeroes, discards, flushes, hints, errors;
+	uint64_t fua; /* of the writes, zeroes and discards: those with IO_FUA */
+	uint64_t bytes_read, bytes_written, bytes_zeroed, bytes_discarded;
 	uint64_t rods_cancelled;
 };
 const struct bs_stats *bs_stats(const struct backstore *bs);
 
 /*
  * Where data is, from @off on: the result says that [off, off+ret_len) is all
- * data or all hole (reads as zeros, nothing allocated).  A kind that cannot tell
- * says "data".  done on the ring's thread, from the loop.
+ * data or all hole (reads as zeros; nothing allocated, or allocated and never
+ * written).  A kind that cannot tell says "data": block devices do.  done on the
+ * ring's thread, from the loop.
  */
 struct extent_query {
 	uint64_t off, len;

@@ -36,7 +36,9 @@ struct backstore {
 	char *path;
 	uint64_t size;
 	uint32_t physical_block;
+	uint32_t granularity; /* see bs_discard_granularity */
 	bool read_only;
+	bool thin;    /* IO_DISCARD reaches the kind only then */
 	bool created; /* this open made the file */
 
 	struct fence fence;

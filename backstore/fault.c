@@ -111,7 +111,7 @@ static int injected(struct fault_bs *f, const struct io *io)
 		return 0;
 	if (touches(io, io->op == IO_READ ? p->read_error : p->write_error))
 		return -EIO;
-	if (io->op == IO_READ || !p->enospc[1])
+	if (io->op == IO_READ || io->op == IO_DISCARD || !p->enospc[1])
 		return 0;
 	if (io->len > p->enospc[0] || f->written > p->enospc[0] - io->len)
 		return -ENOSPC;
@@ -124,9 +124,10 @@ static uint64_t held_up(struct fault_bs *f, const struct io *io)
 {
 	const struct fault_params *p = &f->p;
 	const uint64_t delays[] = {
-		[IO_READ] = p->read_delay,  [IO_WRITE] = p->write_delay,
-		[IO_ZERO] = p->write_delay, [IO_FLUSH] = p->flush_delay,
-		[IO_WILLNEED] = 0,	    [IO_DONTNEED] = 0,
+		[IO_READ] = p->read_delay,   [IO_WRITE] = p->write_delay,
+		[IO_ZERO] = p->write_delay,  [IO_DISCARD] = p->write_delay,
+		[IO_FLUSH] = p->flush_delay, [IO_WILLNEED] = 0,
+		[IO_DONTNEED] = 0,
 	};
 	uint64_t delay = delays[io->op] * NS_PER_MS;
 	uint64_t now = ring_now(f->bs.env.ring);
@@ -320,6 +321,8 @@ int fault_wrap(struct backstore **ret, struct backstore *inner, const char *spec
 		return bs_fail(err, err_cap, -ENOMEM, "%s: out of memory", cfg.path);
 	}
 	f->bs.size = bs_size(inner);
+	f->bs.thin = bs_thin(inner);
+	f->bs.granularity = bs_discard_granularity(inner);
 	f->inner = inner;
 	f->p = p;
 	inner->short_every = (unsigned)p.short_every;

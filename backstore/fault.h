@@ -5,11 +5,12 @@
  *
  * SPEC is a list of words separated by '+':
  *   read-delay:MS write-delay:MS flush-delay:MS  each such transfer takes MS longer
+ *                       (writes are what zeroing and discarding count as)
  *   rate:BYTES[K|M|G]   all transfers together pass at so many bytes a second
  *   read-error:OFF:LEN  reads that touch [OFF, OFF+LEN) fail with EIO (suffixes too)
- *   write-error:OFF:LEN likewise for writes and zeroing
+ *   write-error:OFF:LEN likewise for writes, zeroing and discarding
  *   flush-error         flushes fail with EIO
- *   enospc:BYTES        writes fail with ENOSPC once so many bytes were written
+ *   enospc:BYTES        writes fail with ENOSPC once so many bytes were written or zeroed
  *   short:N             every Nth transfer to the storage is cut in half (and resumed)
  *   again:N             every Nth transfer first answers EAGAIN (and is resumed)
  */

@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -23,10 +22,6 @@
 #define PAUSE_MAX	100000000ull
 
 #define RW_MAX		(1u << 30) /* of one request; the rest is resumed */
-#define ZERO_PIECE	(256u << 10)
-
-/* What IO_ZERO writes where the file system cannot zero ranges; never changed. */
-static char zeros[ZERO_PIECE] __attribute__((aligned(4096)));
 
 static struct io *op_io(struct ring_op *op)
 {
@@ -169,11 +164,9 @@ static void rw_step(struct io *io)
 	file_rw(io, iov, niov, rw_done);
 }
 
-static void flush_step(struct io *io);
-
 static void flush_again(struct ring_timer *timer)
 {
-	flush_step(timer_io(timer));
+	file_flush(timer_io(timer));
 }
 
 static void flush_done(struct ring_op *op, int res, unsigned cqe_flags)
@@ -184,57 +177,12 @@ static void flush_done(struct ring_op *op, int res, unsigned cqe_flags)
 		bs_io_done(io, res);
 }
 
-static void flush_step(struct io *io)
+void file_flush(struct io *io)
 {
 	struct io_uring_sqe *sqe = ring_sqe(io->bs->env.ring);
 
 	io_uring_prep_fsync(sqe, to_file(io->bs)->fd, IORING_FSYNC_DATASYNC);
 	io->rop.done = flush_done;
-	ring_submit_op(sqe, &io->rop);
-}
-
-static void zero_written(struct io *io)
-{
-	if (io->flags & IO_FUA)
-		flush_step(io);
-	else
-		bs_io_done(io, 0);
-}
-
-static void zero_write(struct io *io);
-
-static void zero_write_again(struct ring_timer *timer)
-{
-	zero_write(timer_io(timer));
-}
-
-static void zero_write_done(struct ring_op *op, int res, unsigned cqe_flags)
-{
-	struct io *io = op_io(op);
-
-	if (res > 0) {
-		io->progress += (unsigned)res;
-		io->retries = 0;
-		if (io->progress == io->len)
-			zero_written(io);
-		else
-			zero_write(io);
-		return;
-	}
-	if (!file_retry(io, res, zero_write_again))
-		bs_io_done(io, res ? res : -EIO);
-}
-
-/* The slow way: writes pieces of the page of zeros, one after the other. */
-static void zero_write(struct io *io)
-{
-	struct io_uring_sqe *sqe = ring_sqe(io->bs->env.ring);
-	uint64_t len = io->len - io->progress;
-
-	io_uring_prep_write(sqe, to_file(io->bs)->fd, zeros,
-			    (unsigned)(len < ZERO_PIECE ? len : ZERO_PIECE),
-			    io->off + io->progress);
-	io->rop.done = zero_write_done;
 	ring_submit_op(sqe, &io->rop);
 }
 
@@ -253,60 +201,6 @@ static void hint_step(struct io *io)
 	io_uring_prep_fadvise(sqe, to_file(io->bs)->fd, io->off, (off_t)len,
 			      io->op == IO_WILLNEED ? POSIX_FADV_WILLNEED : POSIX_FADV_DONTNEED);
 	io->rop.done = hint_done;
-	ring_submit_op(sqe, &io->rop);
-}
-
-/* Answers of fallocate that mean "not here", and whether they hold for good. */
-static const struct {
-	int err;
-	bool always;
-} no_zero_range[] = {
-	{ EOPNOTSUPP, true }, { ENOSYS, true },	 { ENODEV, true },
-	{ EPERM, true },      { EINVAL, false },
-};
-
-static void zero_step(struct io *io);
-
-static void zero_again(struct ring_timer *timer)
-{
-	zero_step(timer_io(timer));
-}
-
-static void zero_done(struct ring_op *op, int res, unsigned cqe_flags)
-{
-	struct io *io = op_io(op);
-
-	if (res == 0) {
-		zero_written(io);
-		return;
-	}
-	if (file_retry(io, res, zero_again))
-		return;
-	for (size_t i = 0; i < sizeof(no_zero_range) / sizeof(no_zero_range[0]); i++) {
-		if (res != -no_zero_range[i].err)
-			continue;
-		if (no_zero_range[i].always)
-			to_file(io->bs)->no_zero_range = true;
-		io->retries = 0;
-		zero_write(io);
-		return;
-	}
-	bs_io_done(io, res);
-}
-
-static void zero_step(struct io *io)
-{
-	struct file_bs *f = to_file(io->bs);
-	struct io_uring_sqe *sqe;
-
-	if (f->no_zero_range) {
-		zero_write(io);
-		return;
-	}
-	sqe = ring_sqe(io->bs->env.ring);
-	io_uring_prep_fallocate(sqe, f->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
-				(off_t)io->off, (off_t)io->len);
-	io->rop.done = zero_done;
 	ring_submit_op(sqe, &io->rop);
 }
 
@@ -340,15 +234,16 @@ static void fail_posted(struct ring_post *post)
 static void file_submit(struct backstore *bs, struct io *io)
 {
 	static void (*const steps[])(struct io * io) = {
-		[IO_READ] = rw_step,   [IO_WRITE] = rw_step,	  [IO_FLUSH] = flush_step,
-		[IO_ZERO] = zero_step, [IO_WILLNEED] = hint_step, [IO_DONTNEED] = hint_step,
+		[IO_READ] = rw_step,	   [IO_WRITE] = rw_step,	[IO_FLUSH] = file_flush,
+		[IO_ZERO] = file_zero,	   [IO_DISCARD] = file_discard, [IO_WILLNEED] = hint_step,
+		[IO_DONTNEED] = hint_step,
 	};
 
 	/*
 	 * Of a file that somebody has cut off, a write would make a longer one again, with
 	 * a hole that nobody would notice.
 	 */
-	if ((io->op == IO_WRITE || io->op == IO_ZERO) && file_check(bs) < 0)
+	if ((io->op == IO_WRITE || io->op == IO_ZERO || io->op == IO_DISCARD) && file_check(bs) < 0)
 		bs_io_later(io, -ENODATA, fail_posted);
 	else
 		steps[io->op](io);

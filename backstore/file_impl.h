@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of the file kind: regular files and block devices (file.c transfers,
- * file_open.c opens, direct.c bounces what O_DIRECT cannot take).
+ * file_space.c zeroes and gives space back, file_open.c opens, direct.c bounces what
+ * O_DIRECT cannot take).
  */
 #ifndef BACKSTORE_FILE_IMPL_H
 #define BACKSTORE_FILE_IMPL_H
@@ -13,6 +14,9 @@
 #define BOUNCES	   8u /* pieces of aligned memory per O_DIRECT backstore */
 #define BOUNCE_LEN (128u << 10)
 
+/* How a range is made zeros without writing them, the better way first. */
+enum { WAY_PUNCH, WAY_ZERO, WAYS };
+
 struct bounce {
 	struct bounce *next; /* free list */
 	char *mem;
@@ -23,7 +27,7 @@ struct file_bs {
 	struct backstore bs;
 	int fd;
 	bool block_device;
-	bool no_zero_range; /* the file system said so once: write zeros instead */
+	bool no_way[WAYS]; /* the storage said so once: take the next, or write zeros */
 
 	/* Who it is, for the table of what this process serves. */
 	dev_t dev;
@@ -57,6 +61,17 @@ void file_rw(struct io *io, const struct iovec *iov, unsigned niov,
  * ended here; false: @res is for the caller to end the io with.
  */
 bool file_retry(struct io *io, int res, void (*again)(struct ring_timer *timer));
+
+void file_flush(struct io *io); /* ends the io */
+
+/* file_space.c */
+void file_zero(struct io *io);
+void file_discard(struct io *io);
+/*
+ * Decides whether the backstore is thin, before a new file gets its size.
+ * -EOPNOTSUPP with the reason when it cannot be and must.
+ */
+int file_space_init(struct file_bs *f, const struct bs_config *cfg, char *err, size_t err_cap);
 
 /* direct.c */
 int direct_init(struct file_bs *f); /* -ENOMEM */

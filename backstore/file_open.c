@@ -200,26 +200,46 @@ static int no_space(struct opening *o)
 
 /*
  * Reserves the space, if it is there: ext4 takes all that is left before it says no,
- * and whoever else writes at that moment would fail.
+ * and whoever else writes at that moment would fail.  An errno.
  */
+static int reserve(int fd, uint64_t size)
+{
+	struct statvfs vfs;
+	int r;
+
+	if (fstatvfs(fd, &vfs) == 0 && vfs.f_blocks > 0 &&
+	    (unsigned long long)vfs.f_bavail * vfs.f_frsize < size)
+		return ENOSPC;
+	do {
+		r = fallocate(fd, 0, 0, (off_t)size) < 0 ? errno : 0;
+	} while (r == EINTR);
+	return r;
+}
+
+/* Gives a new file its length: as one hole if it is thin, else with all its space. */
 static int fill(struct opening *o)
 {
 	uint64_t size = o->cfg->size;
-	struct statvfs vfs;
-	int r;
+	bool sparse = o->f->bs.thin;
+	int r = 0;
 
 	if (size > INT64_MAX)
 		return bs_fail(o->err, o->cap, -EFBIG, "%s: size %llu is too large: give less",
 			       o->cfg->path, (unsigned long long)size);
-	if (fstatvfs(o->f->fd, &vfs) == 0 && (unsigned long long)vfs.f_bavail * vfs.f_frsize < size)
-		return no_space(o);
-	do {
-		r = fallocate(o->f->fd, 0, 0, (off_t)size) < 0 ? errno : 0;
-	} while (r == EINTR);
-	if (r == EOPNOTSUPP || r == ENOSYS)
+	if (!sparse) {
+		r = reserve(o->f->fd, size);
+		/* Space that cannot be reserved was not asked for by name: without. */
+		sparse = (r == EOPNOTSUPP || r == ENOSYS) && o->cfg->provisioning != BS_FULL;
+	}
+	if (sparse)
 		r = ftruncate(o->f->fd, (off_t)size) < 0 ? errno : 0;
 	if (r == ENOSPC || r == EDQUOT)
 		return no_space(o);
+	if (r == EOPNOTSUPP || r == ENOSYS)
+		return bs_fail(o->err, o->cap, -r,
+			       "%s: its file system cannot reserve space: make the file with dd, "
+			       "or leave out provisioning=full",
+			       o->cfg->path);
 	if (r)
 		return bs_fail(o->err, o->cap, -r, "%s: cannot be made %llu bytes long: %s",
 			       o->cfg->path, (unsigned long long)size, strerror(r));
@@ -256,11 +276,11 @@ static int judge_size(struct opening *o)
 		return bs_fail(o->err, o->cap, -EINVAL,
 			       "%s: size %llu is not a multiple of the block size %u: round it",
 			       cfg->path, (unsigned long long)cfg->size, cfg->block_size);
-	if (o->created) {
+	r = file_space_init(o->f, cfg, o->err, o->cap);
+	if (r == 0 && o->created)
 		r = fill(o);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	r = find_size(o);
 	if (r < 0)
 		return r;

@@ -55,7 +55,7 @@ static void copy_step(struct mem_bs *m, struct io *io, uint64_t len)
 	iov_advance(io->iov, io->niov, len);
 }
 
-/* Whole chunks become holes and give their memory back. */
+/* Discarded, whole chunks become holes and give their memory back. */
 static void zero_step(struct mem_bs *m, struct io *io, uint64_t len)
 {
 	uint64_t off = io->off + io->progress, end = off + len;
@@ -68,7 +68,9 @@ static void zero_step(struct mem_bs *m, struct io *io, uint64_t len)
 			n = end - off;
 		if (!m->written[chunk]) {
 			/* zeros already */
-		} else if (n == MEM_CHUNK && madvise(m->mem + off, n, MADV_DONTNEED) == 0) {
+			m->written[chunk] = io->op == IO_ZERO;
+		} else if (io->op == IO_DISCARD && n == MEM_CHUNK &&
+			   madvise(m->mem + off, n, MADV_DONTNEED) == 0) {
 			m->written[chunk] = 0;
 		} else {
 			memset(m->mem + off, 0, n);
@@ -95,7 +97,7 @@ static void mem_step(struct ring_post *post)
 	if (len > MEM_STEP)
 		len = MEM_STEP;
 	len = bs_tamper_len(&m->bs, len, 1);
-	(io->op == IO_ZERO ? zero_step : copy_step)(m, io, len);
+	(io->op == IO_READ || io->op == IO_WRITE ? copy_step : zero_step)(m, io, len);
 	io->progress += len;
 	io->retries = 0;
 	if (io->progress == io->len)
@@ -175,6 +177,9 @@ int mem_open(struct backstore **ret, const struct bs_config *cfg, const struct b
 	if (!m || bs_init(&m->bs, &mem_ops, cfg, env) < 0)
 		goto fail;
 	m->bs.size = cfg->size;
+	m->bs.thin =
+		cfg->provisioning == BS_THIN || (cfg->provisioning == BS_AUTO && !cfg->read_only);
+	m->bs.granularity = MEM_CHUNK;
 	mem = mmap(NULL, cfg->size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED)

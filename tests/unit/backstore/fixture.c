@@ -265,7 +265,7 @@ static int model_io(struct model *m, enum io_op op, uint64_t off, unsigned char 
 	tio_set(&t, m->f, op, off, NULL, len);
 	t.io.flags = rnd(&m->seed) % 4 == 0 && op != IO_READ ? IO_FUA : 0;
 	t.io.iov = iov;
-	t.io.niov = op == IO_ZERO ? 0 : cut(m, mem, len, iov);
+	t.io.niov = op == IO_ZERO || op == IO_DISCARD ? 0 : cut(m, mem, len, iov);
 	tio_submit(&t, m->bs);
 	run_until(m->f, &t.done);
 	return t.res;
@@ -282,7 +282,7 @@ static void model_round(struct model *m, unsigned round)
 
 	if (len > size - off)
 		len = size - off;
-	switch (rnd(&m->seed) % 3) {
+	switch (rnd(&m->seed) % 4) {
 	case 0:
 		fill_pattern(m->want + off, len, off, round);
 		memcpy(mem, m->want + off, len);
@@ -291,6 +291,10 @@ static void model_round(struct model *m, unsigned round)
 	case 1:
 		memset(m->want + off, 0, len);
 		CU_ASSERT_EQUAL(model_io(m, IO_ZERO, off, NULL, len), 0);
+		break;
+	case 2:
+		memset(m->want + off, 0, len);
+		CU_ASSERT_EQUAL(model_io(m, IO_DISCARD, off, NULL, len), 0);
 		break;
 	default:
 		memset(mem, 0xee, len);
@@ -375,6 +379,14 @@ bool tmpfs_init(const char *dir, unsigned bytes)
 	if (mkdir(dir, 0700) == 0 && mount("none", dir, "tmpfs", 0, options) == 0)
 		return true;
 	test_skip("cannot mount a tmpfs here (needs root)");
+	return false;
+}
+
+bool ramfs_init(const char *dir)
+{
+	if (mkdir(dir, 0700) == 0 && mount("none", dir, "ramfs", 0, "") == 0)
+		return true;
+	test_skip("cannot mount a ramfs here (needs root)");
 	return false;
 }
 

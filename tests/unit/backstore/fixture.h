@@ -64,7 +64,7 @@ struct backstore *must_open(struct fixture *f, const struct bs_config *cfg);
 struct backstore *open_mem(struct fixture *f, uint64_t size, const char *fault);
 
 /*
- * @rounds random writes, zeroings and reads of @bs against a plain array; the
+ * @rounds random writes, zeroings, discards and reads of @bs against a plain array; the
  * I/O memory is aligned, at odd addresses in odd pieces, or from an arena.
  */
 enum memory { MEMORY_ALIGNED, MEMORY_ODD, MEMORY_512, MEMORY_ARENA };
@@ -84,6 +84,8 @@ bool loop_init(struct loop *l, const char *file, unsigned sector);
 void loop_done(struct loop *l);
 /* Mounts a tmpfs of @bytes at @dir (made); false (and the test skipped) if not allowed. */
 bool tmpfs_init(const char *dir, unsigned bytes);
+/* A file system without holes or fallocate, likewise; tmpfs_done unmounts it. */
+bool ramfs_init(const char *dir);
 void tmpfs_done(const char *dir);
 
 /* Writes a file of @size bytes: fill_pattern with @seed. */

@@ -26,8 +26,9 @@ static void done_comes_once_and_never_from_inside_the_call(void)
 	static const struct {
 		enum io_op op;
 		uint64_t len;
-	} kinds[] = { { IO_READ, 512 }, { IO_WRITE, 512 }, { IO_ZERO, 512 }, { IO_FLUSH, 0 },
-		      { IO_READ, 0 },	{ IO_WRITE, 0 },   { IO_ZERO, 0 } };
+	} kinds[] = { { IO_READ, 512 },	   { IO_WRITE, 512 }, { IO_ZERO, 512 },
+		      { IO_DISCARD, 512 }, { IO_FLUSH, 0 },   { IO_READ, 0 },
+		      { IO_WRITE, 0 },	   { IO_ZERO, 0 },    { IO_DISCARD, 0 } };
 	struct tio t[COUNT(kinds)];
 
 	start(NULL);
@@ -111,6 +112,7 @@ static void a_read_only_one_refuses_writes(void)
 	CU_ASSERT(bs_read_only(bs));
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 0, a, 512, 0), -EROFS);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 0, NULL, 512, 0), -EROFS);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, 512, 0), -EROFS);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 0, a, 512, 0), 0);
 	finish();
 }

@@ -76,10 +76,12 @@ static void each_delay_is_for_its_own_kind(void)
 	struct backstore *bs = start("read-delay:20+write-delay:250+flush-delay:600");
 	unsigned r = took(bs, IO_READ, 512), w = took(bs, IO_WRITE, 512);
 	unsigned z = took(bs, IO_ZERO, 512), f = took(bs, IO_FLUSH, 0);
+	unsigned d = took(bs, IO_DISCARD, 512);
 
 	CU_ASSERT(r >= 20 && r < 250);
 	CU_ASSERT(w >= 250 && w < 600);
 	CU_ASSERT(z >= 250 && z < 600);
+	CU_ASSERT(d >= 250 && d < 600);
 	CU_ASSERT(f >= 600);
 	finish(bs);
 }
@@ -113,6 +115,8 @@ static void errors_hit_exactly_their_range(void)
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 8192, buf, 512, 0), -EIO);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 0, NULL, 65536, 0), -EIO);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 8704, NULL, 512, 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, 65536, 0), -EIO);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 8704, NULL, 512, 0), 0);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_FLUSH, 0, NULL, 0, 0), -EIO);
 	finish(bs);
 }
@@ -125,6 +129,7 @@ static void space_ends_after_so_many_bytes(void)
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 0, buf, 4 * KIB, 0), -ENOSPC);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 0, NULL, 2 * KIB, 0), 0);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 0, buf, 512, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, 64 * KIB, 0), 0); /* takes none */
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 0, buf, 8 * KIB, 0), 0);
 	finish(bs);
 	bs = start("enospc:0");

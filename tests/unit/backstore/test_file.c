@@ -142,6 +142,7 @@ static void a_file_cut_off_while_open_reads_enodata(void)
 	/* a write must not make it as long as it was, with a hole that nobody notices */
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, SIZE - 512, buf, 512, 0), -ENODATA);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, SIZE - 4096, NULL, 4096, 0), -ENODATA);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, SIZE - 4096, NULL, 4096, 0), -ENODATA);
 	CU_ASSERT_EQUAL(bs_check(bs), -ENODATA);
 	CU_ASSERT_EQUAL(bs_close(bs), 0);
 	fixture_done(&fx);
@@ -203,6 +204,96 @@ static void a_sparse_file_tells_its_holes(void)
 	CU_ASSERT_EQUAL(do_extents(&fx, bs, 0, 4096, &len, &hole), 0);
 	CU_ASSERT(hole && len == 4096);
 	CU_ASSERT_EQUAL(bs_close(bs), 0);
+	fixture_done(&fx);
+}
+
+/* What the file has allocated, with what was written only so far. */
+static uint64_t allocated(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st = { 0 };
+
+	CU_ASSERT(fd >= 0 && fsync(fd) == 0 && fstat(fd, &st) == 0);
+	close(fd);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static void discarding_gives_space_back_and_zeroing_does_not(void)
+{
+	struct backstore *bs;
+	const char *path;
+	uint64_t len, before;
+	bool hole;
+
+	fixture_init(&fx);
+	path = fixture_path(&fx, "file");
+	make_file(path, SIZE, 1);
+	before = allocated(path);
+	bs = open_file(path, NULL);
+	CU_ASSERT(bs_thin(bs) && bs_discard_granularity(bs) >= 512);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, MIB, NULL, MIB, 0), 0);
+	CU_ASSERT_EQUAL(allocated(path), before);
+	/* the blocks at the edges are zeroed in part, those between given back */
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, MIB - 512, NULL, MIB + 1024, IO_FUA), 0);
+	CU_ASSERT(allocated(path) <= before - MIB);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, MIB, MIB, &len, &hole), 0);
+	CU_ASSERT(hole && len == MIB);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, MIB - 1024, buf, 1024, 0), 0);
+	fill_pattern(buf + 1024, 512, MIB - 1024, 1);
+	memset(buf + 1536, 0, 512);
+	CHECK_BYTES(buf, 1024, buf + 1024, 1024);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 2 * MIB, buf, 1024, 0), 0);
+	memset(buf + 1024, 0, 512);
+	fill_pattern(buf + 1536, 512, 2 * MIB + 512, 1);
+	CHECK_BYTES(buf, 1024, buf + 1024, 1024);
+	CU_ASSERT(bs_stats(bs)->discards == 1 && bs_stats(bs)->bytes_discarded == MIB + 1024);
+	CU_ASSERT_EQUAL(bs_stats(bs)->fua, 1);
+	CU_ASSERT_EQUAL(bs_size(bs), SIZE);
+	CU_ASSERT_EQUAL(bs_check(bs), 0);
+	CU_ASSERT_EQUAL(bs_close(bs), 0);
+	fixture_done(&fx);
+}
+
+static void a_full_file_never_gives_space_back(void)
+{
+	struct bs_config cfg = { .block_size = 512, .size = SIZE, .provisioning = BS_FULL };
+	struct backstore *bs;
+
+	fixture_init(&fx);
+	cfg.path = fixture_path(&fx, "file");
+	bs = must_open(&fx, &cfg);
+	memset(buf, 1, sizeof(buf));
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 0, buf, sizeof(buf), 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, SIZE, 0), 0);
+	CU_ASSERT(allocated(cfg.path) >= SIZE);
+	CU_ASSERT(bs_stats(bs)->zeroes == 1 && bs_stats(bs)->discards == 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 0, buf, 512, 0), 0);
+	CU_ASSERT_EQUAL(buf[0], 0);
+	CU_ASSERT_EQUAL(bs_close(bs), 0);
+	fixture_done(&fx);
+}
+
+static void a_block_device_gives_space_back_to_the_file_below(void)
+{
+	struct backstore *bs;
+	struct loop loop;
+	uint64_t before;
+
+	fixture_init(&fx);
+	make_file(fixture_path(&fx, "file"), SIZE, 1);
+	if (loop_init(&loop, fixture_path(&fx, "file"), 512)) {
+		bs = open_file(loop.path, NULL);
+		CU_ASSERT_TRUE(bs_thin(bs));
+		before = allocated(fixture_path(&fx, "file"));
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, MIB, NULL, MIB, 0), 0);
+		CU_ASSERT_EQUAL(allocated(fixture_path(&fx, "file")), before);
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, MIB, NULL, MIB, 0), 0);
+		CU_ASSERT(allocated(fixture_path(&fx, "file")) <= before - MIB);
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, MIB, buf, 512, 0), 0);
+		CU_ASSERT_EQUAL(buf[0], 0);
+		CU_ASSERT_EQUAL(bs_close(bs), 0);
+		loop_done(&loop);
+	}
 	fixture_done(&fx);
 }
 
@@ -272,6 +363,11 @@ int main(int argc, char **argv)
 		  a_file_cut_off_while_open_reads_enodata },
 		{ "a full file system is ENOSPC", a_full_file_system_is_enospc },
 		{ "a sparse file tells its holes", a_sparse_file_tells_its_holes },
+		{ "discarding gives space back, and zeroing does not",
+		  discarding_gives_space_back_and_zeroing_does_not },
+		{ "a full file never gives space back", a_full_file_never_gives_space_back },
+		{ "a block device gives space back to the file below",
+		  a_block_device_gives_space_back_to_the_file_below },
 		{ "a file made larger is taken over when told",
 		  a_file_made_larger_is_taken_over_when_told },
 		{ "hundreds of transfers at once all complete",

@@ -85,9 +85,9 @@ static void size_must_match_a_file_that_exists(void)
 	fixture_done(&fx);
 }
 
-static void a_file_is_created_with_its_space_really_there(void)
+static void a_full_file_is_created_with_its_space_really_there(void)
 {
-	struct bs_config cfg = { .block_size = 4096, .size = 4 * MIB };
+	struct bs_config cfg = { .block_size = 4096, .size = 4 * MIB, .provisioning = BS_FULL };
 	struct backstore *bs;
 	unsigned char buf[512] = { 1 }, zero[512] = { 0 };
 	struct stat st;
@@ -107,9 +107,96 @@ static void a_file_is_created_with_its_space_really_there(void)
 	fixture_done(&fx);
 }
 
+static void a_thin_file_is_created_as_one_hole(void)
+{
+	struct bs_config cfg = { .block_size = 4096, .size = 1ull << 40 };
+	unsigned char buf[512] = { 1 }, zero[512] = { 0 };
+	struct backstore *bs;
+	struct stat st;
+
+	fixture_init(&fx);
+	for (unsigned i = 0; i < 2; i++) { /* left to itself, and asked for */
+		cfg.provisioning = i ? BS_THIN : BS_AUTO;
+		cfg.path = fixture_path(&fx, i ? "asked" : "auto");
+		bs = must_open(&fx, &cfg);
+		CU_ASSERT(bs_thin(bs) && bs_size(bs) == 1ull << 40);
+		CU_ASSERT_EQUAL(stat(cfg.path, &st), 0);
+		CU_ASSERT(st.st_size == 1ll << 40 && st.st_blocks == 0);
+		CU_ASSERT_EQUAL(bs_discard_granularity(bs), (uint32_t)st.st_blksize);
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, (1ull << 40) - 512, buf, 512, 0), 0);
+		CHECK_BYTES(buf, 512, zero, 512);
+		bs_close(bs);
+	}
+	fixture_done(&fx);
+}
+
+static void thin_is_what_may_be_written_unless_asked(void)
+{
+	struct bs_config cfg = { .block_size = 512 };
+	struct backstore *bs;
+	static const struct {
+		enum bs_provisioning asked;
+		bool read_only, thin;
+	} cases[] = {
+		{ BS_AUTO, false, true }, { BS_AUTO, true, false },  { BS_THIN, false, true },
+		{ BS_THIN, true, true },  { BS_FULL, false, false },
+	};
+
+	fixture_init(&fx);
+	for (unsigned i = 0; i < 2 * COUNT(cases); i++) {
+		cfg.path = i % 2 ? "mem:x" : file(8192);
+		cfg.size = i % 2 ? 8192 : 0;
+		cfg.provisioning = cases[i / 2].asked;
+		cfg.read_only = cases[i / 2].read_only;
+		bs = must_open(&fx, &cfg);
+		CU_ASSERT_EQUAL(bs_thin(bs), cases[i / 2].thin);
+		bs_close(bs);
+	}
+	fixture_done(&fx);
+}
+
+static void where_space_cannot_be_given_back_thin_is_refused(void)
+{
+	struct bs_config cfg = { .block_size = 512, .size = MIB };
+	unsigned char buf[512] = { 1 }, zero[512] = { 0 };
+	struct backstore *bs;
+	struct loop loop;
+	char dir[128], path[160];
+
+	fixture_init(&fx);
+	snprintf(dir, sizeof(dir), "%s", fixture_path(&fx, "mnt"));
+	snprintf(path, sizeof(path), "%s/file", dir);
+	if (ramfs_init(dir)) {
+		cfg.path = path;
+		cfg.provisioning = BS_THIN;
+		refused(&cfg, -EOPNOTSUPP, "leave out provisioning=thin");
+		cfg.provisioning = BS_FULL; /* nor is there space to be reserved */
+		refused(&cfg, -EOPNOTSUPP, "leave out provisioning=full");
+		CU_ASSERT(access(path, F_OK) < 0 && errno == ENOENT);
+		cfg.provisioning = BS_AUTO;
+		bs = must_open(&fx, &cfg);
+		CU_ASSERT(!bs_thin(bs));
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 512, buf, 512, 0), 0);
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, MIB, 0), 0);
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 512, buf, 512, 0), 0);
+		CHECK_BYTES(buf, 512, zero, 512);
+		CU_ASSERT(bs_stats(bs)->zeroes == 1 && bs_stats(bs)->discards == 0);
+		bs_close(bs);
+		if (loop_init(&loop, path, 512)) {
+			cfg = (struct bs_config) { .path = loop.path,
+						   .block_size = 512,
+						   .provisioning = BS_THIN };
+			refused(&cfg, -EOPNOTSUPP, "the device cannot give space back");
+			loop_done(&loop);
+		}
+		tmpfs_done(dir);
+	}
+	fixture_done(&fx);
+}
+
 static void what_cannot_be_created_leaves_nothing_behind(void)
 {
-	struct bs_config cfg = { .block_size = 4096, .size = 4 * MIB };
+	struct bs_config cfg = { .block_size = 4096, .size = 4 * MIB, .provisioning = BS_FULL };
 	char dir[128], path[160];
 
 	fixture_init(&fx);
@@ -300,8 +387,13 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "bad files are refused with what to do", bad_files_are_refused_with_what_to_do },
 		{ "size= must match a file that exists", size_must_match_a_file_that_exists },
-		{ "a file is created with its space really there",
-		  a_file_is_created_with_its_space_really_there },
+		{ "a full file is created with its space really there",
+		  a_full_file_is_created_with_its_space_really_there },
+		{ "a thin file is created as one hole", a_thin_file_is_created_as_one_hole },
+		{ "thin is what may be written, unless asked",
+		  thin_is_what_may_be_written_unless_asked },
+		{ "where space cannot be given back thin is refused",
+		  where_space_cannot_be_given_back_thin_is_refused },
 		{ "what cannot be created leaves nothing behind",
 		  what_cannot_be_created_leaves_nothing_behind },
 		{ "a file is served once, under whatever name",

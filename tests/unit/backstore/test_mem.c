@@ -77,9 +77,36 @@ static void memory_knows_its_holes(void)
 	CU_ASSERT(!hole && len == 62 * KIB);
 	CU_ASSERT_EQUAL(do_extents(&fx, bs, 130 * KIB, 1 * KIB, &len, &hole), 0);
 	CU_ASSERT(!hole && len == 1 * KIB);
-	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 0, NULL, SIZE, 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, SIZE, 0), 0);
 	CU_ASSERT_EQUAL(do_extents(&fx, bs, 0, SIZE, &len, &hole), 0);
 	CU_ASSERT(hole && len == SIZE);
+	bs_close(bs);
+	fixture_done(&fx);
+}
+
+static void zeroed_memory_stays_allocated_and_discarded_memory_does_not(void)
+{
+	unsigned char data[512] = { 1 }, zero[512] = { 0 };
+	struct backstore *bs;
+	uint64_t len;
+	bool hole;
+
+	fixture_init(&fx);
+	bs = open_mem(&fx, SIZE, NULL);
+	CU_ASSERT(bs_thin(bs) && bs_discard_granularity(bs) == 64 * KIB);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 64 * KIB, data, 512, 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 0, NULL, 128 * KIB, 0), 0);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 0, SIZE, &len, &hole), 0);
+	CU_ASSERT(!hole && len == 128 * KIB);
+	/* of a chunk's part nothing is given back, but it is zeros */
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 64 * KIB, data, 512, 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, 128 * KIB - 512, 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 64 * KIB, data, 512, 0), 0);
+	CHECK_BYTES(data, 512, zero, 512);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 0, SIZE, &len, &hole), 0);
+	CU_ASSERT(hole && len == 64 * KIB);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 64 * KIB, SIZE / 2, &len, &hole), 0);
+	CU_ASSERT(!hole && len == 64 * KIB);
 	bs_close(bs);
 	fixture_done(&fx);
 }
@@ -108,6 +135,8 @@ int main(int argc, char **argv)
 		  memory_agrees_with_a_model_though_transfers_are_cut },
 		{ "a vector is scattered and gathered", a_vector_is_scattered_and_gathered },
 		{ "memory knows its holes", memory_knows_its_holes },
+		{ "zeroed memory stays allocated, and discarded memory does not",
+		  zeroed_memory_stays_allocated_and_discarded_memory_does_not },
 		{ "memory without a size or with half blocks is refused",
 		  memory_without_a_size_or_with_half_blocks_is_refused },
 		TEST_END,

@@ -96,7 +96,7 @@ static void one_touching_write_cancels_exactly_the_touched_rods(void)
 	CU_ASSERT_EQUAL(cancels, 2);
 	CU_ASSERT(rod_cancelled(ra) && !rod_cancelled(rb) && rod_cancelled(rc));
 	CU_ASSERT_EQUAL(bs_stats(bs)->rods_cancelled, 2);
-	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_ZERO, 2560, NULL, 512, 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 2560, NULL, 512, 0), 0);
 	CU_ASSERT_EQUAL(cancels, 3);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 0, buf, sizeof(buf), 0), 0);
 	CU_ASSERT_EQUAL(cancels, 3); /* once each */
