@@ -29,6 +29,7 @@ struct config_lun {
 	uint64_t size; /* bytes; 0: as found */
 	uint32_t block_size;
 	bool read_only, direct;
+	enum bs_provisioning provisioning;
 	char *serial, *fault; /* NULL: derived; none */
 	struct lu_tpc_config tpc;
 };

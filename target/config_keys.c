@@ -18,6 +18,9 @@ static bool is_block_size(const char *value);
 static bool is_power_of_two(const char *value);
 static bool is_printable(const char *value);
 
+static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const provisionings[] = { "auto", "thin", "full", NULL };
+
 /* One row; min and max as in struct config_key. */
 #define KEY(text, type, member, what, least, most)                        \
 	.name = text, .kind = what, .off = offsetof(struct type, member), \
@@ -81,6 +84,8 @@ static const struct config_key lun_keys[] = {
 	  .check_says = "must be 512 or 4096" },
 	{ KEY("read-only", config_lun, read_only, KEY_BOOL, 0, 0) },
 	{ KEY("direct", config_lun, direct, KEY_BOOL, 0, 0) },
+	{ KEY("provisioning", config_lun, provisioning, KEY_WORD, 0, 0), .words = provisionings,
+	  .check_says = "must be auto, thin or full" },
 	{ KEY("serial", config_lun, serial, KEY_TEXT, 1, 36), .check = is_printable,
 	  .check_says = "must be printable ASCII" },
 	{ KEY("fault", config_lun, fault, KEY_TEXT, 1, 1024) },
@@ -98,7 +103,8 @@ static const struct config_key target_keys[] = {
 static const struct config_key root_keys[] = {
 	{ KEY("portals", config, portals, KEY_LIST, 1, 255), .check = is_portal,
 	  .check_says = "must be ADDR:PORT or [ADDR6]:PORT, as \"" CONFIG_DEFAULT_PORTAL "\"" },
-	{ KEY("log-level", config, log_level, KEY_LEVEL, 0, 0) },
+	{ KEY("log-level", config, log_level, KEY_WORD, 0, 0), .words = levels,
+	  .check_says = "must be error, warning, info or debug" },
 	KEYS_END,
 };
 
@@ -240,13 +246,11 @@ static bool parse_bool(const char *value, bool *ret)
 	return false;
 }
 
-static bool parse_level(const char *value, enum log_level *ret)
+static bool parse_word(const char *value, const char *const *words, uint32_t *ret)
 {
-	static const char *const words[] = { "error", "warning", "info", "debug" };
-
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (uint32_t i = 0; words[i]; i++)
 		if (strcasecmp(value, words[i]) == 0) {
-			*ret = (enum log_level)i;
+			*ret = i;
 			return true;
 		}
 	return false;
@@ -264,7 +268,7 @@ static const struct kind {
 	[KEY_SIZE] = { size_units, "a size in bytes, with K, M, G or T after it if you like" },
 	[KEY_SECONDS] = { second_units, "a time in seconds or more, as \"15s\" or \"2m\"" },
 	[KEY_MS] = { ms_units, "a time, as \"3s\" or \"500ms\"" },
-	[KEY_LEVEL] = { NULL, "error, warning, info or debug" },
+	[KEY_WORD] = { NULL, "one of the words" },
 };
 
 static int refuse(const struct config_key *key, const char *value, const char *says, char *err,
@@ -373,9 +377,8 @@ static int set_text(const struct config_key *key, const char *value, void *base,
 int config_set(const struct config_key *key, const char *value, void *base, char *err,
 	       size_t err_cap)
 {
-	enum log_level level;
+	uint32_t word;
 	bool b;
-	char says[128];
 
 	if (key->check && *value && !key->check(value))
 		return refuse(key, value, key->check_says, err, err_cap);
@@ -383,13 +386,13 @@ int config_set(const struct config_key *key, const char *value, void *base, char
 		return set_number(key, value, base, err, err_cap);
 	if (!kinds[key->kind].says)
 		return set_text(key, value, base, err, err_cap);
-	if (key->kind == KEY_BOOL ? !parse_bool(value, &b) : !parse_level(value, &level)) {
-		snprintf(says, sizeof(says), "must be %s", kinds[key->kind].says);
-		return refuse(key, value, says, err, err_cap);
-	}
+	if (key->kind == KEY_BOOL && !parse_bool(value, &b))
+		return refuse(key, value, "must be true or false", err, err_cap);
+	if (key->kind == KEY_WORD && !parse_word(value, key->words, &word))
+		return refuse(key, value, key->check_says, err, err_cap);
 	if (base && key->kind == KEY_BOOL)
 		memcpy((char *)base + key->off, &b, sizeof(b));
 	else if (base)
-		memcpy((char *)base + key->off, &level, sizeof(level));
+		memcpy((char *)base + key->off, &word, key->width);
 	return 0;
 }

@@ -16,15 +16,16 @@ enum key_kind {
 	KEY_SIZE,    /* bytes, suffix K, M, G or T                */
 	KEY_SECONDS, /* duration, whole seconds                   */
 	KEY_MS,	     /* duration in milliseconds                  */
-	KEY_LEVEL,   /* enum log_level                            */
+	KEY_WORD,    /* an enum from 0 on; @words are its names   */
 	KEY_LIST,    /* struct config_list; judged one at a time  */
 };
 
 struct config_key {
 	const char *name;
 	enum key_kind kind;
-	size_t off, width; /* of the field in its section's struct */
-	uint64_t min, max; /* numbers: least and most; text: bytes, "" always allowed */
+	size_t off, width;	  /* of the field in its section's struct */
+	uint64_t min, max;	  /* numbers: least and most; text: bytes, "" always allowed */
+	const char *const *words; /* KEY_WORD; ends with NULL */
 	bool (*check)(const char *value); /* NULL: none */
 	const char *check_says;		  /* what a value must be for check */
 };

@@ -116,6 +116,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 		.block_size = lun->block_size,
 		.read_only = lun->read_only,
 		.direct = lun->direct,
+		.provisioning = lun->provisioning,
 		.fault = lun->fault,
 	};
 	char stand_in[WWN_STAND_IN_LEN + 1];

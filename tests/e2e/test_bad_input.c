@@ -160,7 +160,7 @@ static void no_space(void)
 	char spec[512];
 
 	CU_ASSERT_EQUAL(statvfs(tmp_path("."), &vfs), 0);
-	snprintf(spec, sizeof(spec), "%s,size=%lluM", path,
+	snprintf(spec, sizeof(spec), "%s,provisioning=full,size=%lluM", path,
 		 ((unsigned long long)vfs.f_bavail * vfs.f_frsize + 4 * GIB) / MIB);
 	BAD("huge|space", "--lun", spec);
 	CU_ASSERT(access(path, F_OK) != 0);

@@ -63,7 +63,8 @@ static void test_everything(void)
 		"initiators = {\"iqn.1991-05.com.microsoft:host1\", \"naa.52004567ba64678d\"}\n"
 		"tokens { max = 9 tombstones = 8 }\n"
 		"copy { chunk = 64K window = 3 copies = 2 }\n"
-		"lun 7 { path = \"/b\" block-size = 4096 read-only = yes direct = on\n"
+		"lun 7 { path = \"/b\" block-size = 4096 read-only = yes direct = on provisioning "
+		"= full\n"
 		"        serial = \"S 1\" fault = \"short:3\" }\n"
 		"lun 2 { path = \"/a\" size = \"20G\"\n"
 		"  odx { enabled = false max-ranges = 9 max-token = 1G optimal = 1M\n"
@@ -109,6 +110,8 @@ static void test_everything(void)
 	CU_ASSERT_EQUAL(t->luns[1].lun, 7);
 	CU_ASSERT_EQUAL(t->luns[1].block_size, 4096);
 	CU_ASSERT(t->luns[1].read_only && t->luns[1].direct);
+	CU_ASSERT_EQUAL(t->luns[0].provisioning, BS_AUTO);
+	CU_ASSERT_EQUAL(t->luns[1].provisioning, BS_FULL);
 	CU_ASSERT_STRING_EQUAL(t->luns[1].serial, "S 1");
 	CU_ASSERT_STRING_EQUAL(t->luns[1].fault, "short:3");
 	CU_ASSERT_EQUAL(memcmp(&t->luns[1].tpc, &lu_tpc_defaults, sizeof(lu_tpc_defaults)), 0);
@@ -254,11 +257,13 @@ static void test_lun_option(void)
 	const struct config_lun *l;
 
 	config_init(&cfg);
-	CU_ASSERT_EQUAL(config_add_lun(&cfg, NULL,
-				       "/a\\,b\\\\c\\d,size=1G,block-size=4096,read-only,direct,"
-				       "serial=x\\,y,fault=short:3+again:2,odx.deadline=1s",
-				       err, sizeof(err)),
-			0);
+	CU_ASSERT_EQUAL(
+		config_add_lun(
+			&cfg, NULL,
+			"/a\\,b\\\\c\\d,size=1G,block-size=4096,read-only,direct,"
+			"provisioning=thin,serial=x\\,y,fault=short:3+again:2,odx.deadline=1s",
+			err, sizeof(err)),
+		0);
 	CU_ASSERT_EQUAL(config_add_lun(&cfg, NULL, "mem:a=b,size=4K,read-only=false", err,
 				       sizeof(err)),
 			0);
@@ -269,7 +274,7 @@ static void test_lun_option(void)
 	CU_ASSERT_STRING_EQUAL(l[0].path, "/a,b\\c\\d");
 	CU_ASSERT_EQUAL(l[0].size, 1u << 30);
 	CU_ASSERT_EQUAL(l[0].block_size, 4096);
-	CU_ASSERT(l[0].read_only && l[0].direct);
+	CU_ASSERT(l[0].read_only && l[0].direct && l[0].provisioning == BS_THIN);
 	CU_ASSERT_STRING_EQUAL(l[0].serial, "x,y");
 	CU_ASSERT_STRING_EQUAL(l[0].fault, "short:3+again:2");
 	CU_ASSERT_EQUAL(l[0].tpc.deadline_ms, 1000);
@@ -293,6 +298,8 @@ static void test_lun_option_refused(void)
 		{ "x,size", "--lun x,size: size needs a value" },
 		{ "x,size=", "--lun x,size=: size = \"\": must be a size" },
 		{ "x,size=1Q", "--lun x,size=1Q: size = \"1Q\": must be a size" },
+		{ "x,provisioning=thick", "--lun x,provisioning=thick: provisioning = \"thick\": "
+					  "must be auto, thin or full" },
 		{ "x,read-only=maybe", "--lun x,read-only=maybe: read-only" },
 		{ "x,block-size=520", "--lun x,block-size=520: block-size" },
 		{ "x,odx.optimal=8G", "--lun x,odx.optimal=8G: " },
