@@ -28,6 +28,7 @@ struct config_lun {
 	char *path;
 	uint64_t size; /* bytes; 0: as found */
 	uint32_t block_size;
+	uint32_t physical_block_size; /* 0: the storage's */
 	bool read_only, direct;
 	enum bs_provisioning provisioning;
 	char *serial, *fault; /* NULL: derived; none */

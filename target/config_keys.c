@@ -15,6 +15,7 @@
 
 static bool is_portal(const char *value);
 static bool is_block_size(const char *value);
+static bool is_physical_block(const char *value);
 static bool is_power_of_two(const char *value);
 static bool is_printable(const char *value);
 
@@ -82,6 +83,8 @@ static const struct config_key lun_keys[] = {
 	{ KEY("size", config_lun, size, KEY_SIZE, 0, INT64_MAX) },
 	{ KEY("block-size", config_lun, block_size, KEY_SIZE, 512, 4096), .check = is_block_size,
 	  .check_says = "must be 512 or 4096" },
+	{ KEY("physical-block-size", config_lun, physical_block_size, KEY_SIZE, 0, 1 << 20),
+	  .check = is_physical_block, .check_says = "must be a power of two from 512, or 0" },
 	{ KEY("read-only", config_lun, read_only, KEY_BOOL, 0, 0) },
 	{ KEY("direct", config_lun, direct, KEY_BOOL, 0, 0) },
 	{ KEY("provisioning", config_lun, provisioning, KEY_WORD, 0, 0), .words = provisionings,
@@ -225,6 +228,13 @@ static bool is_block_size(const char *value)
 	uint64_t n = 0;
 
 	return parse_number(value, size_units, &n) && (n == 512 || n == 4096);
+}
+
+static bool is_physical_block(const char *value)
+{
+	uint64_t n = 0;
+
+	return parse_number(value, size_units, &n) && (n == 0 || n >= 512) && (n & (n - 1)) == 0;
 }
 
 static bool is_power_of_two(const char *value)

@@ -60,7 +60,9 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 		.tpgt = env->tpgt,
 		.rtpi = env->foreign_ports ? 0 : 1,
 		.block_size = cfg->block_size,
-		.lbppbe = log2_ratio(bs_physical_block(lu->bs), cfg->block_size),
+		.lbppbe = log2_ratio(cfg->physical_block_size ? cfg->physical_block_size
+							      : bs_physical_block(lu->bs),
+				     cfg->block_size),
 		.blocks = bs_size(lu->bs) / cfg->block_size,
 		.read_only = cfg->read_only,
 		.write_cache = true,

@@ -38,6 +38,8 @@ struct lu_config {
 	const char *serial; /* VPD 80h; at most 36 characters                    */
 	uint8_t naa[16];    /* NAA designator of VPD 83h and of tokens           */
 	uint8_t naa_len;    /* 8 or 16; 0 (and serial NULL): see target_add_lu   */
+	/* What READ CAPACITY(16) says, a power of two; 0: what the storage has. */
+	uint32_t physical_block_size;
 	bool read_only;
 	/* MAXIMUM TRANSFER LENGTH in blocks, where the front end has a limit; 0: none. */
 	uint32_t max_transfer_blocks;

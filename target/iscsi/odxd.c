@@ -208,6 +208,7 @@ static int open_lun(struct odxd *d, struct target *target, const struct config_l
 	const struct lu_config unit = {
 		.lun = lun->lun,
 		.block_size = lun->block_size,
+		.physical_block_size = lun->physical_block_size,
 		.serial = lun->serial,
 		.read_only = lun->read_only,
 		.tpc = lun->tpc,

@@ -24,6 +24,7 @@ static const char help[] =
 	"                              size=SIZE        create the file (\"20G\"); must match\n"
 	"                                               the size of one that exists\n"
 	"                              block-size=N     512 (default) or 4096\n"
+	"                              physical-block-size=N  what to say of the storage's\n"
 	"                              read-only        refuse writes\n"
 	"                              direct           O_DIRECT, past the page cache\n"
 	"                              serial=TEXT      serial number, else made from the name\n"

@@ -124,6 +124,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 		.call.fn = join,
 		.device = d,
 		.cfg = { .block_size = lun->block_size,
+			 .physical_block_size = lun->physical_block_size,
 			 .serial = stand_in,
 			 .naa_len = WWN_NAA_LEN,
 			 .read_only = lun->read_only,

@@ -206,8 +206,10 @@ static void unsupported_sa(void)
 
 static void capacity(void)
 {
-	struct odxd *o = ODXD("--lun", "mem:a,size=16M", "--lun", "mem:b,size=16M,block-size=4096");
-	struct initiator *in = login_clear(o, 2);
+	struct odxd *o = ODXD("--lun", "mem:a,size=16M", "--lun", "mem:b,size=16M,block-size=4096",
+			      "--lun", "mem:c,size=16M,physical-block-size=4K", "--lun",
+			      "mem:d,size=16M,block-size=4096,physical-block-size=512");
+	struct initiator *in = login_clear(o, 4);
 	struct capacity c;
 	uint8_t buf[8] = { 0 };
 	struct scsi_cdb c10 = { .op = &scsi_ops[CMD_READ_CAPACITY_10] };
@@ -218,6 +220,13 @@ static void capacity(void)
 	CHECK_GOOD(read_capacity(in, 1, &c));
 	CU_ASSERT_EQUAL(c.blocks, SIZE / 4096);
 	CU_ASSERT_EQUAL(c.block_size, 4096);
+	CU_ASSERT_EQUAL(c.lbppbe, 0);
+	CHECK_GOOD(read_capacity(in, 2, &c));
+	CU_ASSERT_EQUAL(c.block_size, 512);
+	CU_ASSERT_EQUAL(c.lbppbe, 3);
+	/* A physical block cannot be a part of a logical one. */
+	CHECK_GOOD(read_capacity(in, 3, &c));
+	CU_ASSERT_EQUAL(c.lbppbe, 0);
 	CHECK_GOOD(command(in, 0, &c10, buf, sizeof(buf)));
 	CU_ASSERT(read_capacity_10_decode(buf, sizeof(buf), &c));
 	CU_ASSERT_EQUAL(c.blocks, BLOCKS);

@@ -63,8 +63,8 @@ static void test_everything(void)
 		"initiators = {\"iqn.1991-05.com.microsoft:host1\", \"naa.52004567ba64678d\"}\n"
 		"tokens { max = 9 tombstones = 8 }\n"
 		"copy { chunk = 64K window = 3 copies = 2 }\n"
-		"lun 7 { path = \"/b\" block-size = 4096 read-only = yes direct = on provisioning "
-		"= full\n"
+		"lun 7 { path = \"/b\" block-size = 4096 physical-block-size = 8K read-only = yes "
+		"direct = on provisioning = full\n"
 		"        serial = \"S 1\" fault = \"short:3\" }\n"
 		"lun 2 { path = \"/a\" size = \"20G\"\n"
 		"  odx { enabled = false max-ranges = 9 max-token = 1G optimal = 1M\n"
@@ -98,6 +98,8 @@ static void test_everything(void)
 	CU_ASSERT_EQUAL(t->luns[0].lun, 2);
 	CU_ASSERT_EQUAL(t->luns[0].size, 20ull << 30);
 	CU_ASSERT_EQUAL(t->luns[0].block_size, 512);
+	CU_ASSERT_EQUAL(t->luns[0].physical_block_size, 0);
+	CU_ASSERT_EQUAL(t->luns[1].physical_block_size, 8192);
 	CU_ASSERT(!t->luns[0].read_only && !t->luns[0].direct && !t->luns[0].serial);
 	CU_ASSERT(!t->luns[0].tpc.enabled);
 	CU_ASSERT_EQUAL(t->luns[0].tpc.max_ranges, 9);
@@ -302,6 +304,8 @@ static void test_lun_option_refused(void)
 					  "must be auto, thin or full" },
 		{ "x,read-only=maybe", "--lun x,read-only=maybe: read-only" },
 		{ "x,block-size=520", "--lun x,block-size=520: block-size" },
+		{ "x,physical-block-size=3K", "--lun x,physical-block-size=3K: physical" },
+		{ "x,physical-block-size=256", "--lun x,physical-block-size=256: physical" },
 		{ "x,odx.optimal=8G", "--lun x,odx.optimal=8G: " },
 	};
 	struct config cfg;
