@@ -65,7 +65,7 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 				     cfg->block_size),
 		.blocks = bs_size(lu->bs) / cfg->block_size,
 		.read_only = cfg->read_only,
-		.write_cache = true,
+		.write_cache = !cfg->write_through,
 		.tpc = tpc->enabled,
 		.max_transfer_blocks = cfg->max_transfer_blocks,
 		.opt_transfer_blocks = ARENA_MAX_PIECE / cfg->block_size,
@@ -109,7 +109,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	if (bs) {
 		fill_info(lu, cfg, env);
 		lu->cfg.serial = lu->info.serial;
-		lu->mode_defaults.wce = true;
+		lu->mode_defaults.wce = !cfg->write_through;
 		lu->mode = lu->mode_defaults;
 	}
 	*ret = lu;

@@ -41,6 +41,7 @@ struct lu_config {
 	/* What READ CAPACITY(16) says, a power of two; 0: what the storage has. */
 	uint32_t physical_block_size;
 	bool read_only;
+	bool write_through; /* WCE is 0 until a host sets it                      */
 	/* MAXIMUM TRANSFER LENGTH in blocks, where the front end has a limit; 0: none. */
 	uint32_t max_transfer_blocks;
 	struct lu_tpc_config tpc;

@@ -303,6 +303,21 @@ int target_grow_lu(struct target *t, uint16_t lun, uint64_t size, char *err, siz
 	return 0;
 }
 
+void target_set_write_cache(struct target *t, uint16_t lun, bool on)
+{
+	struct lu *lu = target_lu(t, lun);
+	struct nexus *n;
+
+	assert(lu);
+	lu->mode_defaults.wce = on;
+	if (lu->mode.wce == on)
+		return;
+	lu->mode.wce = on;
+	lu->info.write_cache = on;
+	LIST_FOREACH (n, &t->nexuses, link)
+		lu_ua_add(lu_nexus_of(lu, n), ASC_MODE_PARAMETERS_CHANGED);
+}
+
 struct lu *target_lu(const struct target *t, uint16_t lun)
 {
 	return lun < TARGET_MAX_LUNS && t->lus[lun] && !t->lus[lun]->removing ? t->lus[lun] : NULL;

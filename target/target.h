@@ -74,6 +74,13 @@ void target_name_lu(struct target *t, uint16_t lun, const char *serial, const ui
  */
 int target_grow_lu(struct target *t, uint16_t lun, uint64_t size, char *err, size_t err_cap);
 
+/*
+ * The write cache of @lun, which is there, is on or off from now on, and after a reset
+ * (WCE, SBC-4 6.5.6); every nexus (a shared one, too: once) is owed 6/2A/01 when that
+ * is news.  What an earlier WRITE left in the cache is the caller's to flush.
+ */
+void target_set_write_cache(struct target *t, uint16_t lun, bool on);
+
 struct lu *target_lu(const struct target *t, uint16_t lun);		   /* NULL: none */
 unsigned target_luns(const struct target *t, uint16_t *ret, unsigned cap); /* ascending */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "lio.h"
 #include "log.h"
 #include "wwn.h"
 
@@ -128,6 +129,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 			 .serial = stand_in,
 			 .naa_len = WWN_NAA_LEN,
 			 .read_only = lun->read_only,
+			 .write_through = !lio_write_cache(d->tcmu),
 			 .max_transfer_blocks = tcmu_dev_get_max_xfer_len(d->tcmu),
 			 .tpc = lun->tpc },
 		.err = err,
@@ -305,4 +307,45 @@ int device_resize(struct device *d, uint64_t size, char *err, size_t err_cap)
 
 	hub_call(d->hub, &r.call);
 	return r.res;
+}
+
+/* ---- the write cache ---- */
+
+struct caching {
+	struct hub_call call;
+	struct device *device;
+	bool on;
+	struct io flush;
+	int res;
+};
+
+static void flushed(struct io *io, int res)
+{
+	struct caching *c = (struct caching *)((char *)io - offsetof(struct caching, flush));
+
+	c->res = res;
+	hub_over(&c->call);
+}
+
+/* First off, then flushed: a WRITE in between has its own FUA. */
+static void set_cache(struct hub_call *call)
+{
+	struct caching *c = (struct caching *)call;
+	struct target *target = call->hub->target;
+
+	target_set_write_cache(target, c->device->lun, c->on);
+	if (c->on) {
+		hub_over(call);
+		return;
+	}
+	c->flush = (struct io) { .op = IO_FLUSH, .done = flushed };
+	bs_submit(lu_backstore(target_lu(target, c->device->lun)), &c->flush);
+}
+
+int device_set_write_cache(struct device *d, bool on)
+{
+	struct caching c = { .call.fn = set_cache, .device = d, .on = on };
+
+	hub_call(d->hub, &c.call);
+	return c.res;
 }

@@ -49,6 +49,11 @@ void device_ask(struct device *d);
 void device_name(struct device *d);
 /* LIO has been told a new size: 0 when the file has it. */
 int device_resize(struct device *d, uint64_t size, char *err, size_t err_cap);
+/*
+ * LIO's attribute emulate_write_cache has been set: WCE is that.  Off: returns when
+ * what is in the cache is on the disk.  -errno of that.
+ */
+int device_set_write_cache(struct device *d, bool on);
 
 /*
  * Reads "odx/PATH[;KEY=VALUE]..." into @lun, fresh from config_lun_init, in the words

@@ -70,16 +70,14 @@ static int reconfig(struct tcmu_device *dev, struct tcmulib_cfg_info *cfg)
 	if (cfg->type == TCMULIB_CFG_DEV_CFGSTR &&
 	    strcmp(cfg->data.dev_cfgstring, tcmu_dev_get_cfgstring(dev)) == 0)
 		return 0;
-	if (cfg->type == TCMULIB_CFG_WRITE_CACHE && cfg->data.write_cache)
-		return 0;
-	if (cfg->type == TCMULIB_CFG_WRITE_CACHE)
-		log_info("%s: the write cache stays on; initiators see it, flush it, and may "
-			 "switch it off by MODE SELECT",
-			 d->path);
-	else
-		log_err("%s: cfgstring cannot change while the LUN is there: delete it and make "
-			"it again",
-			d->path);
+	if (cfg->type == TCMULIB_CFG_WRITE_CACHE) {
+		res = device_set_write_cache(d, cfg->data.write_cache);
+		if (res < 0)
+			log_err("%s: not all data could be written: %s", d->path, strerror(-res));
+		return res;
+	}
+	log_err("%s: cfgstring cannot change while the LUN is there: delete it and make it again",
+		d->path);
 	return -EOPNOTSUPP;
 }
 

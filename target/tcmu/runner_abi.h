@@ -122,6 +122,7 @@ char *tcmu_dev_get_cfgstring(struct tcmu_device *dev); /* the device's: "odx/" f
 uint64_t tcmu_dev_get_num_lbas(struct tcmu_device *dev);
 uint32_t tcmu_dev_get_block_size(struct tcmu_device *dev);
 uint32_t tcmu_dev_get_max_xfer_len(struct tcmu_device *dev); /* hw_max_sectors, blocks */
+char *tcmu_dev_get_uio_name(struct tcmu_device *dev);	     /* the device's: "uio0" */
 char *tcmu_cfgfs_dev_get_wwn(struct tcmu_device *dev);	     /* unit serial; NULL, or free() it */
 
 /* Lines for the runner's log, each with its newline; @dev NULL: of no device. */

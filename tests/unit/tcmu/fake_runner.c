@@ -74,6 +74,13 @@ uint32_t tcmu_dev_get_max_xfer_len(struct tcmu_device *dev)
 	return dev->cfg.max_sectors;
 }
 
+/* There is no such directory in /sys/class/uio. */
+char *tcmu_dev_get_uio_name(struct tcmu_device *dev)
+{
+	(void)dev;
+	return (char *)"fake";
+}
+
 char *tcmu_cfgfs_dev_get_wwn(struct tcmu_device *dev)
 {
 	return dev->cfg.serial ? strdup(dev->cfg.serial) : NULL;

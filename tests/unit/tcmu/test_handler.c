@@ -411,7 +411,6 @@ static uint64_t capacity(struct tcmu_device *dev)
 
 static void new_size(void)
 {
-	struct tcmulib_cfg_info cache = { .type = TCMULIB_CFG_WRITE_CACHE, .data.write_cache = 1 };
 	struct tcmulib_cfg_info path = { .type = TCMULIB_CFG_DEV_CFGSTR };
 	struct tcmu_device *dev = rig_open("grow", "");
 	struct scsi_cdb tur = rig_cdb(CMD_TEST_UNIT_READY);
@@ -429,14 +428,54 @@ static void new_size(void)
 	CU_ASSERT_EQUAL(capacity(dev), 2 * RIG_BLOCKS);
 	rig_fill(dev, 2 * RIG_BLOCKS - 8, 8, 0x77);
 	CU_ASSERT_TRUE(rig_holds(dev, 2 * RIG_BLOCKS - 8, 8, 0x77));
-	CU_ASSERT_EQUAL(fake_reconfig(dev, &cache), 0);
-	cache.data.write_cache = 0;
-	CU_ASSERT_EQUAL(fake_reconfig(dev, &cache), -EOPNOTSUPP);
 	path.data.dev_cfgstring = other;
 	CU_ASSERT_EQUAL(fake_reconfig(dev, &path), -EOPNOTSUPP);
 	snprintf(same, sizeof(same), "%s", tcmu_dev_get_cfgstring(dev));
 	path.data.dev_cfgstring = same;
 	CU_ASSERT_EQUAL(fake_reconfig(dev, &path), 0);
+	fake_remove(dev);
+}
+
+/* WCE of the caching page. */
+static bool write_cache(struct tcmu_device *dev)
+{
+	struct scsi_cdb cdb = rig_cdb(CMD_MODE_SENSE_6);
+	uint8_t buf[64];
+
+	cdb.page = 0x08;
+	cdb.dbd = true;
+	cdb.len = sizeof(buf);
+	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, sizeof(buf)), 0);
+	CU_ASSERT_EQUAL(buf[4] & 0x3f, 0x08);
+	return buf[4 + 2] & 0x04;
+}
+
+static void set_write_cache(void)
+{
+	struct tcmulib_cfg_info cache = { .type = TCMULIB_CFG_WRITE_CACHE, .data.write_cache = 1 };
+	struct tcmu_device *dev = rig_open("cache", "");
+	struct scsi_cdb tur = rig_cdb(CMD_TEST_UNIT_READY);
+
+	CU_ASSERT_TRUE(write_cache(dev));
+	CU_ASSERT_EQUAL(fake_reconfig(dev, &cache), 0);
+	CU_ASSERT_TRUE(write_cache(dev)); /* no news, no unit attention */
+	rig_fill(dev, 0, 8, 0x11);
+	cache.data.write_cache = 0;
+	CU_ASSERT_EQUAL(fake_reconfig(dev, &cache), 0);
+	CU_ASSERT_EQUAL(rig_run(dev, &tur, NULL, 0), 0x62a01);
+	CU_ASSERT_FALSE(write_cache(dev));
+	rig_fill(dev, 8, 8, 0x22);
+	CU_ASSERT_TRUE(rig_holds(dev, 0, 8, 0x11));
+	CU_ASSERT_TRUE(rig_holds(dev, 8, 8, 0x22));
+	cache.data.write_cache = 1;
+	CU_ASSERT_EQUAL(fake_reconfig(dev, &cache), 0);
+	CU_ASSERT_EQUAL(rig_run(dev, &tur, NULL, 0), 0x62a01);
+	CU_ASSERT_TRUE(write_cache(dev));
+	fake_remove(dev);
+	/* The error of the flush is the error of switching it off. */
+	dev = rig_open("cache", ";fault=flush-error");
+	cache.data.write_cache = 0;
+	CU_ASSERT_EQUAL(fake_reconfig(dev, &cache), -EIO);
 	fake_remove(dev);
 }
 
@@ -480,6 +519,7 @@ int main(int argc, char **argv)
 		{ "less data than the CDB says: WRITE writes nothing, READ fills it", short_data },
 		{ "sense reaches the ring", sense_arrives },
 		{ "a new size is taken when the file has it, with 6/2A/09 once", new_size },
+		{ "emulate_write_cache is WCE, with 6/2A/01 once; off flushes", set_write_cache },
 		{ "a result that became ambiguous is never handed out", ambiguous_results },
 		TEST_END,
 	};

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* iov.c and wwn.c. */
+/* iov.c, lio.c and wwn.c. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "iov.h"
+#include "lio.h"
 #include "test.h"
 #include "wwn.h"
 
@@ -37,6 +42,80 @@ static void stand_in(void)
 	CU_ASSERT_TRUE(wwn_naa(a, naa));
 	wwn_stand_in("/srv/a.img", b);
 	CU_ASSERT_STRING_EQUAL(a, b);
+}
+
+/* lio.c asks it for a device, of which there is none here. */
+char *tcmu_dev_get_uio_name(struct tcmu_device *dev)
+{
+	(void)dev;
+	return NULL;
+}
+
+static void device_dir(void)
+{
+	static const char *const bad[] = { "",
+					   "tcm-user/",
+					   "tcm-user/1",
+					   "tcm-user/1//odx",
+					   "tcm-user/x/vol1/odx",
+					   "other/1/vol1/odx" };
+	char dir[128] = "as it was", small[40];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_FALSE(lio_device_dir(bad[i], dir, sizeof(dir)));
+	CU_ASSERT_STRING_EQUAL(dir, "as it was");
+	CU_ASSERT_TRUE(lio_device_dir("tcm-user/12/vol1/odx//srv/vol1.img", dir, sizeof(dir)));
+	CU_ASSERT_STRING_EQUAL(dir, "/sys/kernel/config/target/core/user_12/vol1");
+	CU_ASSERT_FALSE(lio_device_dir("tcm-user/12/vol1/odx", small, sizeof(small)));
+}
+
+static void put_file(const char *dir, const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static char first_of(const char *dir, const char *name)
+{
+	char path[128];
+	FILE *f;
+	int c;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	c = fgetc(f);
+	fclose(f);
+	return (char)c;
+}
+
+static void write_cache(void)
+{
+	const char *tmp = getenv("TMPDIR"), attr[] = "attrib/emulate_write_cache";
+	char dir[64], path[128];
+
+	snprintf(dir, sizeof(dir), "%s/odx-lio.XXXXXX", tmp ? tmp : "/tmp");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	CU_ASSERT_TRUE(lio_write_cache_of(dir)); /* nothing can be known */
+	snprintf(path, sizeof(path), "%s/attrib", dir);
+	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+	put_file(dir, "enable", "0\n");
+	put_file(dir, attr, "0\n");
+	CU_ASSERT_TRUE(lio_write_cache_of(dir));
+	CU_ASSERT_EQUAL(first_of(dir, attr), '1');
+	put_file(dir, "enable", "1\n");
+	CU_ASSERT_TRUE(lio_write_cache_of(dir));
+	put_file(dir, attr, "0\n");
+	CU_ASSERT_FALSE(lio_write_cache_of(dir));
+	CU_ASSERT_EQUAL(first_of(dir, attr), '0');
+	snprintf(path, sizeof(path), "rm -r '%s'", dir);
+	CU_ASSERT_EQUAL(system(path), 0);
 }
 
 static char mem[100];
@@ -98,6 +177,9 @@ int main(int argc, char **argv)
 		{ "the NAA is 6001405h and the serial's first 25 hexadecimal digits",
 		  naa_of_a_serial },
 		{ "a stand-in for a serial is the same each time", stand_in },
+		{ "a device's directory in configfs, from the name of its uio", device_dir },
+		{ "a new device has a write cache, and LIO is told; another what LIO says",
+		  write_cache },
 		{ "neighbours become one, limits are kept", gathers_neighbours },
 		{ "copying and clearing go over all pieces", copies_and_clears },
 		TEST_END,
