@@ -52,6 +52,9 @@ done
 targetcli ls /backstores/user:odx >/dev/null 2>&1 ||
 	die "targetcli has no user:odx: is tcmu-runner running, and handler_odx.so installed?"
 
+# Where LIO keeps persistent reservations; it fails the command when there is no such place.
+mkdir -p /etc/rtslib-fb-target/pr
+
 # 2. A backstore for each disk.  hw_max_sectors is the longest READ or WRITE, in blocks:
 # the kernel's own default of 128 would cut everything into small pieces.
 names=()

@@ -9,6 +9,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(gcc libc6-dev pkg-config meson ninja-build liburing-dev nettle-dev
 	libisal-dev libconfuse-dev libjansson-dev uthash-dev libiscsi-dev libcunit1-dev)
 
+# What tests/vm boots a Debian with.
+vm_packages=(qemu-system-x86 mmdebstrap e2fsprogs util-linux libiscsi-bin)
+
 say() { printf '== %s\n' "$*"; }
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2

@@ -20,7 +20,8 @@ def cycle(number):
     device = f"{HBA}/cycle{number}"
     os.mkdir(device)
     write(f"{device}/control", f"dev_config=odx/{PATH}")
-    write(f"{device}/control", f"dev_size={SIZE}")
+    # A ring of 1 MiB: the kernel clears all of it, which an emulated CPU does slowly.
+    write(f"{device}/control", f"dev_size={SIZE},cmd_ring_size_mb=1")
     write(f"{device}/enable", "1")
     write(f"{device}/wwn/vpd_unit_serial", f"cccccccc-0000-0000-0000-{number:012x}")
     os.rmdir(device)

@@ -50,14 +50,14 @@ runner_ready() { runner_handlers | grep -q rbd; }
 # The runner writes its log to /var/log/tcmu-runner.log, its last words here.
 runner_start() {
 	setsid tcmu-runner </dev/null >>/run/log/tcmu-runner 2>&1 8>&- 9>&- &
-	until_true 20 runner_ready
+	until_true 200 runner_ready
 }
 
 runner_stop() {
 	local pid
 	pid=$(runner_pid) || return 0
 	kill "$pid"
-	until_true 20 test ! -d "/proc/$pid"
+	until_true 200 test ! -d "/proc/$pid"
 }
 
 # True when our handler is loaded; says "not ok" otherwise, and the test should end.
@@ -75,28 +75,78 @@ need_handler() {
 # tcli LINE...: one targetcli for all lines; what it says without its prompt.
 tcli() { printf '%s\n' "$@" | targetcli 2>&1; }
 
-# Nothing configured, the runner runs.
+# ---- LIO, by configfs: what targetcli writes there, without its seconds of start-up.
+# Where targetcli is what is tested, it is called. ----
+
+loopback=$config/loopback/naa.50014050000000aa/tpgt_1
+tpg=$config/iscsi/$iqn/tpgt_1
+
+# Nothing is configured any more, whoever did it.
+unconfigure() {
+	local path
+	for path in "$config"/{iscsi,loopback}/*/tpgt_*; do
+		[ -d "$path" ] || continue
+		[ ! -e "$path/enable" ] || echo 0 >"$path/enable"
+		find "$path"/acls/*/lun_* "$path"/lun/lun_* -maxdepth 1 -type l -delete 2>/dev/null
+		rmdir "$path"/acls/*/lun_* "$path"/acls/* "$path"/lun/* "$path"/np/* 2>/dev/null
+		[ ! -e "$path/nexus" ] || echo NULL >"$path/nexus"
+		rmdir "$path" "${path%/*}" || return
+	done
+	for path in "$config"/core/*_*/*/wwn; do
+		[ ! -d "$path" ] || rmdir "${path%/wwn}" || return
+	done
+	for path in "$config"/core/*_*; do
+		[ ! -d "$path" ] || rmdir "$path" || return
+	done
+}
+
+# Nothing configured, the runner runs, no file is there.
 fresh() {
-	iscsiadm -m node -u >/dev/null 2>&1
+	[ ! -d /sys/class/iscsi_session ] || [ -z "$(ls /sys/class/iscsi_session)" ] ||
+		iscsiadm -m node -u >/dev/null 2>&1
 	runner_pid >/dev/null || runner_start
-	targetcli clearconfig confirm=True
+	unconfigure
 	rm -rf /srv/*
 }
 
-# lun NAME SIZE [BLOCK-SIZE [OPTIONS]]: an odx backstore on a new file /srv/NAME.img.
+# lun_on NAME CONFIG SIZE BLOCK-SIZE: an odx backstore.
+lun_on() {
+	local number=0 device
+	# One HBA for each, as targetcli expects.
+	while [ -d "$config/core/user_$number" ]; do
+		number=$((number + 1))
+	done
+	device=$config/core/user_$number/$1
+	mkdir -p "$device" || return
+	printf '%s' "dev_config=odx/$2" >"$device/control"
+	printf '%s' "dev_size=$3,hw_block_size=$4,hw_max_sectors=8192" >"$device/control"
+	echo 1 >"$device/enable" || return
+	printf '%08x-aaaa-4bbb-8ccc-%012x\n' "$number" "$$" >"$device/wwn/vpd_unit_serial"
+}
+
+# lun NAME SIZE [BLOCK-SIZE [OPTIONS]]: one on a new file /srv/NAME.img.
 lun() {
 	truncate -s "$2" "/srv/$1.img"
-	targetcli /backstores/user:odx create "name=$1" "size=$2" hw_max_sectors=4096 \
-		"control=hw_block_size=${3:-512}" "cfgstring=/srv/$1.img${4:+;$4}"
+	lun_on "$1" "/srv/$1.img${4:+;$4}" "$(stat -c %s "/srv/$1.img")" "${3:-512}"
+}
+
+# map DIRECTORY NAME...: backstores, whoever made them, become its LUNs 0, 1, ...
+map() {
+	local directory=$1 number=0 name
+	shift
+	for name; do
+		mkdir "$directory/lun/lun_$number"
+		ln -s "$(echo "$config"/core/*_*/"$name")" "$directory/lun/lun_$number/$name" ||
+			return
+		number=$((number + 1))
+	done
 }
 
 # loop NAME...: the backstores become LUNs 0, 1, ... of a SCSI host of this kernel.
 loop() {
-	local name lines=("/loopback create naa.50014050000000aa")
-	for name; do
-		lines+=("/loopback/naa.50014050000000aa/luns create /backstores/user:odx/$name")
-	done
-	tcli "${lines[@]}"
+	mkdir -p "$loopback"
+	echo naa.50014050000000ab >"$loopback/nexus"
+	map "$loopback" "$@"
 }
 
 # loop_sg LUN, loop_sd LUN: /dev/sgN and /dev/sdX of a LUN of loop; waits for it.
@@ -126,13 +176,14 @@ scsi_device() {
 
 # portal NAME...: the backstores become LUNs 0, 1, ... of $iqn on port 3260, for anybody.
 portal() {
-	local name tpg=/iscsi/$iqn/tpg1 lines=("/iscsi create $iqn")
-	for name; do
-		lines+=("$tpg/luns create /backstores/user:odx/$name")
+	local attribute
+	mkdir -p "$tpg/np/0.0.0.0:3260"
+	map "$tpg" "$@"
+	for attribute in authentication=0 generate_node_acls=1 cache_dynamic_acls=1 \
+		demo_mode_write_protect=0; do
+		echo "${attribute#*=}" >"$tpg/attrib/${attribute%=*}"
 	done
-	lines+=("$tpg set attribute authentication=0 generate_node_acls=1 cache_dynamic_acls=1 \
-demo_mode_write_protect=0")
-	tcli "${lines[@]}"
+	echo 1 >"$tpg/enable"
 }
 
 # pattern SEED MIB: bytes of which no two blocks are alike, the same for the same seed.

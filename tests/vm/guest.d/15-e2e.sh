@@ -6,26 +6,17 @@
 . /odx/guest-lib.sh
 need_handler
 
-hba=$config/core/user_88
-tpg=$config/iscsi/$iqn/tpgt_1
-
 # e2e_start DISK:SIZE:BLOCK-SIZE:OPTIONS...
 # shellcheck disable=SC2317 # called by host
 e2e_start() {
-	local word disk size block options device lun=0
-	mkdir -p "$hba"
+	local word disk size block options lun=0
 	for word; do
 		IFS=: read -r disk size block options <<<"$word"
 		disk=/dev/vd$(tr 0-3 d-g <<<"$disk")
-		until_true 5 test "$(blockdev --getsize64 "$disk")" = "$size" || return
-		device=$hba/lun$lun
-		mkdir "$device" || return
-		printf '%s' "dev_config=odx/$disk;$options" >"$device/control"
-		printf '%s' "dev_size=$size,hw_block_size=$block,hw_max_sectors=8192" >"$device/control"
-		echo 1 >"$device/enable" || return
-		echo "0dx$lun-e2e" >"$device/wwn/vpd_unit_serial"
+		until_true 60 eval "[ \"\$(blockdev --getsize64 $disk)\" = $size ]" || return
+		lun_on "lun$lun" "$disk;$options" "$size" "$block" || return
 		mkdir "$tpg/lun/lun_$lun"
-		ln -s "$device" "$tpg/lun/lun_$lun/e2e" || return
+		ln -s "$(echo "$config"/core/user_*/lun$lun)" "$tpg/lun/lun_$lun/e2e" || return
 		lun=$((lun + 1))
 	done
 }
@@ -37,12 +28,13 @@ e2e_stop() {
 		rm "$path/e2e"
 		rmdir "$path"
 	done
-	for path in "$hba"/lun*; do
-		[ ! -d "$path" ] || rmdir "$path" || return
+	for path in "$config"/core/user_*/lun*; do
+		[ ! -d "$path" ] || rmdir "$path" "${path%/*}" || return
 	done
 }
 
 fresh
+# shellcheck disable=SC2119 # no LUN yet
 portal
 host e2e token_rules token_life copy
 e2e_stop

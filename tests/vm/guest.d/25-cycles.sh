@@ -29,11 +29,11 @@ rss=$(rss) descriptors=$(descriptors) threads=$(threads)
 cycles "100 cycles alone" 100
 lun a 16M
 cycles "900 cycles beside another LUN" 900
-targetcli clearconfig confirm=True
+unconfigure
 sleep 1
 check_is "by the same runner" "$(runner_pid)" "$pid"
 check_is "as many descriptors as before" "$(descriptors)" "$descriptors"
-check_is "as many threads as before" "$(threads)" "$threads"
+check "no more threads than before" test "$(threads)" -le "$threads" # of io_uring, some end late
 grown=$(($(rss) - rss))
 note "25-cycles: resident memory grew by $grown KiB from $rss KiB"
 check "memory grew by less than 2 MiB" test "$grown" -lt 2048

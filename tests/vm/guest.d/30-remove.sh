@@ -21,8 +21,8 @@ for round in 1 2 3; do
 	(while write_token "$sgb" 401 /tmp/token 0 262144 65536; do :; done) &
 	copier=$!
 	sleep 1
-	check "round $round, clearconfig ends" timeout 60 targetcli clearconfig confirm=True
-	check "round $round, the I/O ends" until_true 60 \
+	check "round $round, clearconfig ends" timeout 300 targetcli clearconfig confirm=True
+	check "round $round, the I/O ends" until_true 300 \
 		eval "! kill -0 $writer 2>/dev/null && ! kill -0 $copier 2>/dev/null"
 	kill "$writer" "$copier" 2>/dev/null
 	check_is "round $round, no device is left" "$(cat /sys/class/uio/*/name 2>/dev/null)" ""

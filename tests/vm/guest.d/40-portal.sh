@@ -9,7 +9,7 @@ lun a 48M
 lun b 48M
 lun c 48M 4096
 portal a b c
-check "LIO listens" until_true 10 grep -qE ':0CBC [0-9A-F]+:0000 0A' /proc/net/tcp
+check "LIO listens" until_true 60 grep -qE ':0CBC [0-9A-F]+:0000 0A' /proc/net/tcp
 host portal
 
 # Written and compared in here, where the client that copies is not asked.

@@ -24,11 +24,11 @@ offloaded=$!
 sleep 0.5
 old=$(runner_pid)
 check "kill -9 of the runner" kill -9 "$old"
-until_true 10 test ! -d "/proc/$old"
+until_true 60 test ! -d "/proc/$old"
 check "it starts again" runner_start
 begin=$SECONDS
 # SC_TIMEOUT of a copy by token is tcm_loop's; all must have ended after it.
-until_true 100 eval "! kill -0 $copy 2>/dev/null && ! kill -0 $offloaded 2>/dev/null"
+until_true 400 eval "! kill -0 $copy 2>/dev/null && ! kill -0 $offloaded 2>/dev/null"
 check_is "nothing hangs" "$(jobs -r | wc -l)" 0
 note "45-kill: all commands ended $((SECONDS - begin)) s after the restart"
 wait "$copy"

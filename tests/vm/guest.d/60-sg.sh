@@ -56,4 +56,4 @@ open("/tmp/token.bad", "wb").write(data)
 FLIP
 check_text "a token with a flipped bit is refused" \
 	"$(write_token "$sgb" 260 /tmp/token.bad 0 0 8 2>&1)" "(nvalid token|token operation)"
-check "the disk is removed" targetcli clearconfig confirm=True
+check "the disks are removed" unconfigure

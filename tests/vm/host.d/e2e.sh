@@ -19,7 +19,7 @@ binary() {
 		not_ok "e2e $name" "there is no $program"
 		return
 	fi
-	out=$(timeout -k 5 250 "$program" 2>&1 </dev/null)
+	out=$(timeout -k 5 900 "$program" 2>&1 </dev/null)
 	printf '%s\n' "==== $name" "$out"
 	while read -r test; do
 		if ! grep -qF "FAILED $test: " <<<"$out"; then

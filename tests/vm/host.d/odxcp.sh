@@ -13,7 +13,7 @@ fi
 # copy NAME SOURCE DESTINATION: one offloaded copy, from LUN to LUN.
 copy() {
 	local out
-	if ! out=$(timeout 120 "$odxcp" --json --verify "$VM_URI/$2" "$VM_URI/$3"); then
+	if ! out=$(timeout 600 "$odxcp" --json --verify "$VM_URI/$2" "$VM_URI/$3"); then
 		not_ok "odxcp, $1" "$(tr -s ' \n' ' ' <<<"$out")"
 		return
 	fi
