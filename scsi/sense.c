@@ -196,6 +196,7 @@ static const struct {
 	{ ASC_REGISTRATIONS_PREEMPTED, "registrations preempted" },
 	{ ASC_CAPACITY_CHANGED, "capacity changed" },
 	{ ASC_COMMANDS_CLEARED_BY_ANOTHER, "commands cleared by another initiator" },
+	{ ASC_COMMANDS_CLEARED_BY_SERVER, "commands cleared by device server" },
 	{ ASC_SAVING_PARAMETERS_UNSUPPORTED, "saving parameters not supported" },
 	{ ASC_MEDIUM_NOT_PRESENT, "medium not present" },
 	{ ASC_MEDIUM_NOT_PRESENT_TRAY_OPEN, "medium not present, tray open" },

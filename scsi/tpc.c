@@ -261,10 +261,9 @@ size_t tpc_wut_encode(uint8_t *pl, size_t cap, bool immed, bool del_tkn, uint64_
 #define RESULT_HEADER	   32
 #define RESULT_SENSE_FIELD 20 /* a multiple of four that holds fixed sense */
 
-void tpc_result_encode(struct writer *w, const struct tpc_result *r)
+static void put_status(struct writer *w, const struct tpc_result *r)
 {
 	bool sense = !sense_is_good(r->sense);
-	size_t start = w->len;
 
 	wr_be32(w, 0);
 	wr_u8(w, r->sa & 0x1f);
@@ -284,6 +283,21 @@ void tpc_result_encode(struct writer *w, const struct tpc_result *r)
 		sense_encode(r->sense, false, b, sizeof(b));
 		wr_bytes(w, b, sizeof(b));
 	}
+}
+
+void tpc_status_encode(struct writer *w, const struct tpc_result *r)
+{
+	size_t start = w->len;
+
+	put_status(w, r);
+	wr_be32_at(w, start, (uint32_t)(w->len - start - 4));
+}
+
+void tpc_result_encode(struct writer *w, const struct tpc_result *r)
+{
+	size_t start = w->len;
+
+	put_status(w, r);
 	wr_be32(w, r->token ? 2 + ROD_TOKEN_LEN : 0);
 	if (r->token) {
 		wr_be16(w, 0); /* ID FOR CREATING ROD CSCD: 0 for PT */

@@ -96,18 +96,19 @@ enum tpc_status {
 	TPC_BACKGROUND = 0x12,
 	TPC_TERMINATED = 0x60,
 };
+#define TPC_UNITS_BYTES	 0x00
 #define TPC_UNITS_BLOCKS 0xf1
 
-/* The content of RECEIVE ROD TOKEN INFORMATION data. */
+/* The content of RECEIVE ROD TOKEN INFORMATION and RECEIVE COPY STATUS(LID4) data. */
 struct tpc_result {
-	uint8_t sa;		  /* RESPONSE TO SERVICE ACTION: 10h PT, 11h WUT   */
+	uint8_t sa;		  /* RESPONSE TO SERVICE ACTION: of the command    */
 	uint8_t status;		  /* enum tpc_status                               */
 	uint16_t op_counter;	  /* OPERATION COUNTER                             */
 	uint32_t delay_ms;	  /* ESTIMATED STATUS UPDATE DELAY                 */
 	uint8_t completion;	  /* EXTENDED COPY COMPLETION STATUS: a SAM status */
-	uint8_t units;		  /* F1h                                           */
+	uint8_t units;		  /* F1h; 00h (bytes) for EXTENDED COPY            */
 	uint64_t count;		  /* TRANSFER COUNT                                */
-	uint16_t segments;	  /* 0 for PT/WUT                                  */
+	uint16_t segments;	  /* SEGMENTS PROCESSED: 0 for PT/WUT              */
 	struct sense sense;	  /* none when sense_is_good                       */
 	const uint8_t *token;	  /* 512 bytes or NULL; decode: inside the data    */
 	size_t sense_field_len;	  /* decode only: byte 13                          */
@@ -121,8 +122,14 @@ struct tpc_result {
 
 /* decisions.md 2: sense fixed, 18 bytes in a field of 20. */
 void tpc_result_encode(struct writer *w, const struct tpc_result *r);
-/* False when there are fewer than 32 bytes; fields past the end read as 0/NULL. */
+/* RECEIVE COPY STATUS(LID4): the same without the tokens (wire-format 3.1). */
+void tpc_status_encode(struct writer *w, const struct tpc_result *r);
+/* Reads either.  False when there are fewer than 32 bytes; fields past the end read as 0/NULL. */
 bool tpc_result_decode(const uint8_t *p, size_t len, struct tpc_result *ret);
+
+/* REPORT ALL ROD TOKENS: the header, then this much of each token (wire-format 3.3). */
+#define TPC_TOKENS_HEADER    8
+#define TPC_TOKENS_ENTRY_LEN 96
 
 /* What goes into a token (wire-format 4.1); the random part is the caller's. */
 struct rod_token {

@@ -75,6 +75,7 @@ static const struct config_key odx_keys[] = {
 	{ KEY("default-timeout", lu_tpc_config, default_timeout_s, KEY_SECONDS, 1, 7 * 86400) },
 	{ KEY("deadline", lu_tpc_config, deadline_ms, KEY_MS, 1, 3600 * 1000) },
 	{ KEY("results", lu_tpc_config, results_per_nexus, KEY_COUNT, 1, 65536) },
+	{ KEY("background", lu_tpc_config, max_background, KEY_COUNT, 1, 1024) },
 	KEYS_END,
 };
 

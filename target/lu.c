@@ -14,7 +14,8 @@
 #include "log.h"
 #include "lu_impl.h"
 
-static const lu_handler *const handlers[] = { lu_spc_handlers, lu_sbc_handlers, lu_tpc_handlers };
+static const lu_handler *const handlers[] = { lu_spc_handlers, lu_sbc_handlers, lu_tpc_handlers,
+					      lu_receive_handlers };
 
 static lu_handler handler_of(enum scsi_cmd cmd)
 {
@@ -94,6 +95,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	if (!lu)
 		return -ENOMEM;
 	TAILQ_INIT(&lu->tasks);
+	TAILQ_INIT(&lu->ops);
 	lu->bs = bs;
 	lu->cfg = *cfg;
 	lu->env = *env;
@@ -120,7 +122,7 @@ void lu_free(struct lu *lu)
 {
 	if (!lu)
 		return;
-	assert(TAILQ_EMPTY(&lu->tasks));
+	assert(TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops));
 	if (lu->bs)
 		token_cancel_all(lu->env.tokens, lu->bs);
 	free(lu);
@@ -507,6 +509,7 @@ bool lu_has_tasks_of(const struct lu *lu, const struct nexus *of)
 void lu_reset(struct lu *lu)
 {
 	lu_abort_tasks(lu, NULL);
+	cm_terminate_background(lu);
 	lu->mode = lu->mode_defaults;
 	lu->stopped = false;
 }
@@ -518,5 +521,5 @@ bool lu_has_aborted_tasks(const struct lu *lu)
 	TAILQ_FOREACH (task, &lu->tasks, link)
 		if (task->aborted)
 			return true;
-	return false;
+	return cm_has_terminated(lu);
 }

@@ -22,6 +22,7 @@ struct lu_tpc_config {
 	uint32_t default_timeout_s; /* DEFAULT INACTIVITY TIMEOUT               */
 	uint32_t deadline_ms;	    /* foreground PT/WUT end within             */
 	unsigned results_per_nexus; /* finished copy results kept per I_T nexus */
+	unsigned max_background;    /* copies at once in the background (IMMED=1) */
 };
 /* decisions.md 7 and 14: 64 ranges, 4 GiB, 256 MiB, 600 s, 60 s, 3000 ms. */
 extern const struct lu_tpc_config lu_tpc_defaults;

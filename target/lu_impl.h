@@ -33,6 +33,8 @@ struct lu {
 	bool failed;		  /* the backing file shrank under us */
 	bool removing;		  /* target_remove_lu: no new commands */
 	TAILQ_HEAD(, task) tasks; /* accepted, not ended */
+	TAILQ_HEAD(, cm_op) ops;  /* copy operations that run */
+	unsigned background;	  /* of those, without a task */
 	struct lu_stats stats;
 };
 
@@ -43,6 +45,7 @@ typedef void (*lu_handler)(struct lu *lu, struct task *task);
 extern const lu_handler lu_spc_handlers[CMD_COUNT];
 extern const lu_handler lu_sbc_handlers[CMD_COUNT];
 extern const lu_handler lu_tpc_handlers[CMD_COUNT];
+extern const lu_handler lu_receive_handlers[CMD_COUNT];
 
 /* Ends a piece from the loop: status by @s, then done. */
 void task_finish(struct task *task, struct sense s);
@@ -67,6 +70,8 @@ void lu_ua_add(struct lu_nexus *ln, unsigned asc_ascq);
 /* Takes the oldest one; 0: none. */
 unsigned lu_ua_take(struct lu_nexus *ln);
 
+/* Of the copies that the task's nexus started here. */
+struct cm_results *lu_results(const struct lu *lu, const struct task *task);
 /* A command ended before lu_submit: if it was PT or WUT, cm_refused. */
 void lu_tpc_refused(const struct lu *lu, const struct task *task);
 
@@ -88,11 +93,11 @@ void lu_abort_tasks(struct lu *lu, const struct nexus *of);
 bool lu_has_tasks_of(const struct lu *lu, const struct nexus *of);
 /* Aborts every task of the LU; mode pages go back to their defaults (LU reset). */
 void lu_reset(struct lu *lu);
-/* A task that lu_reset aborted has not ended yet. */
+/* A task or a copy that lu_reset aborted has not ended yet. */
 bool lu_has_aborted_tasks(const struct lu *lu);
 /* target.c: every nexus but @by (may be NULL) is owed this unit attention of @lu. */
 void target_tell_others(struct lu *lu, const struct nexus *by, unsigned asc_ascq);
-/* target.c: a task of @lu ended; a reset may be waiting for it. */
+/* target.c: a task or a copy ended; a reset or the target's end may be waiting for it. */
 void target_task_ended(struct target *t);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Third-party copy commands: judging POPULATE TOKEN and WRITE USING TOKEN lists,
- * and RECEIVE ROD TOKEN INFORMATION.  What runs after the judgement is in
- * copymgr.c.
+ * Third-party copy commands: judging POPULATE TOKEN and WRITE USING TOKEN lists.
+ * What runs after the judgement is in cm_token.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@ const struct lu_tpc_config lu_tpc_defaults = {
 	.default_timeout_s = 60,
 	.deadline_ms = 3000,
 	.results_per_nexus = 256,
+	.max_background = 8,
 };
 
 static bool check_sizes(const struct lu_tpc_config *c, uint32_t block_size, char *err,
@@ -120,8 +120,6 @@ static struct sense judge_pt(struct lu *lu, const struct task *task, struct cm_o
 
 	if (!sense_is_good(s))
 		return s;
-	if (pt.immed)
-		return sense_pl_bit(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 2, 0);
 	if (pt.timeout > cfg->max_timeout_s)
 		return sense_pl(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 4);
 	if (pt.rtv && !rod_type_made(pt.rod_type))
@@ -165,8 +163,6 @@ static struct sense judge_wut(struct lu *lu, const struct task *task, struct cm_
 
 	if (!sense_is_good(s))
 		return s;
-	if (wut.immed)
-		return sense_pl_bit(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 2, 0);
 	if (lu->cfg.read_only || lu->mode.swp)
 		return sense_make(KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
 	s = token_acquire(lu->env.tokens, wut.token, &op->use);
@@ -213,11 +209,6 @@ static uint64_t digest_list(uint8_t sa, const uint8_t *list, size_t len)
 	return h;
 }
 
-static struct cm_results *results_of(const struct lu *lu, const struct task *task)
-{
-	return &lu_nexus_of(lu, task->nexus)->results;
-}
-
 void lu_tpc_refused(const struct lu *lu, const struct task *task)
 {
 	uint8_t sa = task->cdb[1] & 0x1f;
@@ -227,7 +218,7 @@ void lu_tpc_refused(const struct lu *lu, const struct task *task)
 				  .shared = task->nexus->shared };
 
 	if (task->cdb[0] == 0x83 && (sa == 0x10 || sa == 0x11))
-		cm_refused(results_of(lu, task), &req);
+		cm_refused(lu_results(lu, task), &req);
 }
 
 /*
@@ -238,7 +229,7 @@ static void originate(struct lu *lu, struct task *task, uint8_t sa,
 		      struct sense (*judge)(struct lu *, const struct task *, struct cm_op *),
 		      void (*run)(struct cm_op *))
 {
-	struct cm_results *results = results_of(lu, task);
+	struct cm_results *results = lu_results(lu, task);
 	struct cm_request req = { .list_id = task->req.list_id,
 				  .sa = sa,
 				  .now = ring_now(lu->env.ring),
@@ -264,15 +255,15 @@ static void originate(struct lu *lu, struct task *task, uint8_t sa,
 		return;
 	}
 	op->lu = lu;
-	op->task = task;
+	op->unit = lu->info.block_size;
 	s = judge(lu, task, op);
 	if (!sense_is_good(s)) {
-		cm_end(results, op, TPC_FAILED, 0, s);
+		cm_refuse(op, s);
 		task_finish_later(task, s);
 		return;
 	}
-	task->op = op;
-	run(op);
+	/* IMMED stands in the same place of both lists. */
+	cm_run(op, task, ((const uint8_t *)task->data[0].iov_base)[2] & 1, run);
 }
 
 static void populate_token(struct lu *lu, struct task *task)
@@ -287,30 +278,7 @@ static void write_using_token(struct lu *lu, struct task *task)
 	originate(lu, task, 0x11, judge_wut, cm_write);
 }
 
-/* SPC-4 6.36: may be asked as often as wanted; ALLOCATION LENGTH 0 drops the token. */
-static void receive_rod_token_information(struct lu *lu, struct task *task)
-{
-	struct cm_op *op = cm_find(results_of(lu, task), task->req.list_id);
-	struct writer w = task_writer(task);
-
-	if (!op || op->ambiguous) {
-		task_finish_later(task, sense_cdb(2));
-		return;
-	}
-	if (task->req.len == 0) {
-		op->result.token = NULL;
-		task_finish_later(task, sense_good());
-		return;
-	}
-	if (op->running)
-		op->result.count = op->copy.written / lu->info.block_size;
-	tpc_result_encode(&w, &op->result);
-	op->fetched |= !op->running && w.len <= w.cap && w.len <= task->req.len;
-	task_finish_data(task, &w);
-}
-
 const lu_handler lu_tpc_handlers[CMD_COUNT] = {
 	[CMD_POPULATE_TOKEN] = populate_token,
 	[CMD_WRITE_USING_TOKEN] = write_using_token,
-	[CMD_RECEIVE_ROD_TOKEN_INFORMATION] = receive_rod_token_information,
 };

@@ -25,6 +25,7 @@ struct target {
 	LIST_HEAD(, nexus) nexuses;
 	uint64_t next_nexus;
 	TAILQ_HEAD(, target_reset) resets; /* waiting for aborted tasks */
+	struct target_quiet *quiet;	   /* waiting for copies */
 	struct ring_timer check;
 };
 
@@ -229,7 +230,7 @@ static void removal_step(struct target_removal *r)
 	struct target *t = r->target;
 	struct lu *lu = t->lus[r->lun];
 
-	if (TAILQ_EMPTY(&lu->tasks)) {
+	if (TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops)) {
 		token_cancel_all(t->lu_env.tokens, lu->bs);
 		if (bs_idle(lu->bs) && r->flushed) {
 			removal_over(r);
@@ -263,6 +264,7 @@ bool target_remove_lu(struct target *t, struct target_removal *r)
 	if (!lu)
 		return false;
 	lu->removing = true;
+	cm_terminate_background(lu);
 	r->target = t;
 	r->flushed = false;
 	r->err = 0;
@@ -425,10 +427,50 @@ static void reset_done(struct ring_post *post)
 	r->done(r);
 }
 
+/* ---- the end of copies ---- */
+
+static bool has_copies(const struct target *t)
+{
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
+		if (t->lus[i] && !TAILQ_EMPTY(&t->lus[i]->ops))
+			return true;
+	return false;
+}
+
+static void quiet_posted(struct ring_post *post)
+{
+	struct target_quiet *q =
+		(struct target_quiet *)((char *)post - offsetof(struct target_quiet, post));
+
+	q->done(q);
+}
+
+static void look_if_quiet(struct target *t)
+{
+	struct target_quiet *q = t->quiet;
+
+	if (!q || has_copies(t))
+		return;
+	t->quiet = NULL;
+	ring_post(t->bs_env.ring, &q->post);
+}
+
+void target_end_copies(struct target *t, struct target_quiet *q)
+{
+	assert(!t->quiet);
+	t->quiet = q;
+	q->post.fn = quiet_posted;
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
+		if (t->lus[i])
+			cm_terminate_background(t->lus[i]);
+	look_if_quiet(t);
+}
+
 void target_task_ended(struct target *t)
 {
 	struct target_reset *r = TAILQ_FIRST(&t->resets), *next;
 
+	look_if_quiet(t);
 	for (; r; r = next) {
 		next = TAILQ_NEXT(r, link);
 		if (!reset_over(r, t))

@@ -30,6 +30,15 @@ int target_new(struct target **ret, const struct target_config *cfg, const struc
 /* No nexus, no task, no removal left.  Frees LUs and closes their backstores (flushes); -errno of
  * that. */
 int target_free(struct target *t);
+/*
+ * Ends the copies that run without a task; done from the loop when there are none.
+ * Before target_free, when no commands come any more.
+ */
+struct target_quiet {
+	void (*done)(struct target_quiet *q);
+	struct ring_post post; /* the target's */
+};
+void target_end_copies(struct target *t, struct target_quiet *q);
 
 const char *target_name(const struct target *t);
 uint16_t target_tpgt(const struct target *t);
@@ -45,8 +54,8 @@ int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config
 /*
  * Takes a logical unit away: from now on it answers as if it were not there; when
  * its tasks have ended its tokens are cancelled, and when nobody uses its data any
- * more it is flushed and closed, and its number is free.  Asks no task to end.
- * False: no such LUN (done does not come).
+ * more it is flushed and closed, and its number is free.  Asks no task to end,
+ * only the copies in the background.  False: no such LUN (done does not come).
  */
 struct target_removal {
 	uint16_t lun;

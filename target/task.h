@@ -81,6 +81,7 @@ struct task {
 	struct io io;
 	struct ring_post post;
 	struct cm_op *op;
+	struct task *cm_next; /* waiting for one operation's end */
 	/*
 	 * What runs the piece may be asked to end early: called once by lu_abort while the
 	 * piece runs, and task_finish still comes.  Set by a handler, forgotten when the

@@ -334,6 +334,17 @@ void token_cancel_all(struct token_registry *reg, const struct backstore *bs)
 	}
 }
 
+void token_report(const struct token_registry *reg, struct writer *w)
+{
+	const struct token *t, *tmp;
+	size_t start = w->len;
+
+	wr_zero(w, TPC_TOKENS_HEADER);
+	HASH_ITER (hh, reg->live, t, tmp)
+		wr_bytes(w, t->bytes, TPC_TOKENS_ENTRY_LEN);
+	wr_be32_at(w, start, (uint32_t)(w->len - start - 4));
+}
+
 void token_get_stats(struct token_registry *reg, struct token_stats *ret)
 {
 	*ret = reg->stats;

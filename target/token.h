@@ -59,6 +59,9 @@ void token_release(struct token_registry *reg, struct token_use *use, bool del);
 /* Kills every token whose rod lies on @bs, as cancelled (LUN goes away). */
 void token_cancel_all(struct token_registry *reg, const struct backstore *bs);
 
+/* REPORT ALL ROD TOKENS data of all that live: nothing that lets one be forged. */
+void token_report(const struct token_registry *reg, struct writer *w);
+
 struct token_stats {
 	unsigned live, tombstones;
 	uint64_t issued, expired, cancelled, deleted, refused;

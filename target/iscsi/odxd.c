@@ -26,6 +26,11 @@
 #define STOP_GRACE_MS 5000
 #define TPGT	      1
 
+struct ending {
+	struct target_quiet quiet;
+	struct odxd *odxd;
+};
+
 struct odxd {
 	struct odxd_options opts;
 	FILE *say; /* where to say what is served; NULL: nowhere */
@@ -36,6 +41,8 @@ struct odxd {
 	struct bs_env env;
 	struct iscsi_server *server;
 	struct target **targets; /* as many as opts.cfg has; NULL: not made */
+	struct ending *endings;	 /* as many */
+	unsigned not_ended;	 /* targets that still copy, in stop() */
 	char (*bound)[64];	 /* of each portal, as the kernel has it */
 	struct odxd_run run;
 	unsigned signals; /* asked to stop so often */
@@ -54,13 +61,36 @@ __attribute__((format(printf, 1, 2))) static int complain(const char *fmt, ...)
 	return -1;
 }
 
+static void all_ended(struct odxd *d)
+{
+	/* Nothing may be in flight when the ring goes: on_signal ends the loop. */
+	d->stopped = true;
+	ring_cancel_op(d->env.ring, &d->signal_op);
+}
+
+static void target_ended(struct target_quiet *q)
+{
+	struct odxd *d = ((struct ending *)q)->odxd;
+
+	if (--d->not_ended == 0)
+		all_ended(d);
+}
+
+/* No session is left: nobody can ask for what still runs in the background. */
 static void stopped(void *ctx)
 {
 	struct odxd *d = ctx;
 
-	/* Nothing may be in flight when the ring goes: on_signal ends the loop. */
-	d->stopped = true;
-	ring_cancel_op(d->env.ring, &d->signal_op);
+	d->not_ended = 1;
+	for (unsigned i = 0; d->targets && i < d->opts.cfg.ntargets; i++) {
+		if (!d->targets[i])
+			continue;
+		d->not_ended++;
+		d->endings[i] = (struct ending) { { .done = target_ended }, d };
+		target_end_copies(d->targets[i], &d->endings[i].quiet);
+	}
+	if (--d->not_ended == 0)
+		all_ended(d);
 }
 
 static void stop(struct odxd *d)
@@ -163,8 +193,9 @@ static int start_base(struct odxd *d)
 	int r;
 
 	d->targets = calloc(cfg->ntargets, sizeof(*d->targets));
+	d->endings = calloc(cfg->ntargets, sizeof(*d->endings));
 	d->bound = calloc(cfg->portals.n, sizeof(*d->bound));
-	if (!d->targets || !d->bound)
+	if (!d->targets || !d->endings || !d->bound)
 		return complain("out of memory");
 	r = ring_new(&d->env.ring, RING_ENTRIES, err, sizeof(err));
 	if (r < 0)
@@ -392,6 +423,7 @@ static int finish(struct odxd *d, int status)
 	if (d->signal_fd >= 0)
 		close(d->signal_fd);
 	free(d->targets);
+	free(d->endings);
 	free(d->bound);
 	return status ? status : ended;
 }

@@ -532,27 +532,6 @@ static void row22_everywhere(void)
 	bench_done(&b);
 }
 
-static void immed_refused(void)
-{
-	struct bench b = bench_start(SIZE, "", "");
-	uint8_t list[PT_LEN], wl[WUT_LEN], token[ROD_TOKEN_LEN];
-	struct answer a;
-
-	tpc_pt_encode(list, PT_LEN, true, false, 0, 0, two, 2);
-	a = send_list(b.in, 0, CMD_POPULATE_TOKEN, 1, list, PT_LEN);
-	CHECK_ILLEGAL(a, ASC_INVALID_FIELD_IN_PARAMETER_LIST);
-	CU_ASSERT(answer_pl_ptr("PT IMMED", a, 2));
-	CU_ASSERT(a.sense.flags & SENSE_FIELD_BIT);
-	CU_ASSERT_EQUAL(a.sense.bit, 0);
-	token_192(&b, token);
-	tpc_wut_encode(wl, WUT_LEN, true, false, 0, token, all192, 1);
-	a = send_list(b.in, 1, CMD_WRITE_USING_TOKEN, 2, wl, WUT_LEN);
-	CHECK_ILLEGAL(a, ASC_INVALID_FIELD_IN_PARAMETER_LIST);
-	CU_ASSERT(answer_pl_ptr("WUT IMMED", a, 2));
-	check_untouched(&b);
-	bench_done(&b);
-}
-
 static void vector_9_3(void)
 {
 	struct bench b = bench_start(SIZE, "", "");
@@ -601,7 +580,6 @@ int main(int argc, char **argv)
 		{ "21: the zero token at any offset, at the limit and above it", row21_zero_token },
 		{ "21: of the zero token only type and length count", zero_token_rest_ignored },
 		{ "22: a token works on other LUNs and nexuses", row22_everywhere },
-		{ "IMMED=1 is refused: 5/26/00, byte 2, bit 0", immed_refused },
 		{ "9.3: the WUT with 7 blocks too many writes 185", vector_9_3 },
 		TEST_END
 	};
