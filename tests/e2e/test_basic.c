@@ -191,12 +191,12 @@ static void unsupported_sa(void)
 {
 	struct bench b = bench_start(SIZE, "", NULL);
 	uint8_t buf[64] = { 0 };
-	struct answer a = raw_command(b.in, 0, "84 08 00 00 00 00 00 00 00 00 00 00 00 40 00 00",
+	struct answer a = raw_command(b.in, 0, "84 06 00 00 00 00 00 00 00 00 00 00 00 40 00 00",
 				      DIR_IN, buf, 64);
 
 	CHECK_ILLEGAL(a, ASC_INVALID_FIELD_IN_CDB);
-	CU_ASSERT(answer_cdb_ptr("84h/08h", a, 1));
-	a = raw_command(b.in, 0, "83 1C 00 00 00 00 00 00 00 00 00 00 00 00 00 00", DIR_NONE, NULL,
+	CU_ASSERT(answer_cdb_ptr("84h/06h", a, 1));
+	a = raw_command(b.in, 0, "83 1F 00 00 00 00 00 00 00 00 00 00 00 00 00 00", DIR_NONE, NULL,
 			0);
 	CHECK_ILLEGAL(a, ASC_INVALID_FIELD_IN_CDB);
 	CHECK_ILLEGAL(raw_command(b.in, 0, "C7 00 00 00 00 00 00 00 00 00", DIR_NONE, NULL, 0),
