@@ -107,18 +107,28 @@ static uint64_t sequence_end(const struct iscsi_conn *c, const struct icmd *cmd)
 							 : cmd->pdu.cmd.edtl;
 }
 
-/* Does the Data-Out continue its sequence without a gap (RFC 7143 11.7, 11.8)? */
-static bool continues(const struct iscsi_conn *c, const struct icmd *cmd)
+/*
+ * Does the Data-Out continue its sequence without a gap (RFC 7143 11.7, 11.8)?  0, or
+ * what is wrong: at level 0 nothing is sent again, so the task fails and the session
+ * lives (7.9, 11.4.7.2).
+ */
+static unsigned judge_data(const struct iscsi_conn *c, const struct icmd *cmd)
 {
 	const struct iscsi_pdu *pdu = &c->rx.pdu;
 	uint64_t end = (uint64_t)pdu->data_out.offset + pdu->data_len;
 	bool final = pdu->flags & ISCSI_F_FINAL;
 
-	if (pdu->data_out.data_sn != cmd->data_out_sn || pdu->data_out.offset != cmd->received ||
-	    end > sequence_end(c, cmd))
-		return false;
+	if (pdu->data_out.data_sn != cmd->data_out_sn || pdu->data_out.offset != cmd->received)
+		return ASC_PROTOCOL_SERVICE_CRC;
+	if (end > sequence_end(c, cmd))
+		return ASC_INCORRECT_AMOUNT_OF_DATA;
 	/* All that was asked for, and F just there. */
-	return !cmd->r2t_open || final == (end == cmd->r2t_end);
+	if (cmd->r2t_open)
+		return final == (end == cmd->r2t_end) ? 0 : ASC_INCORRECT_AMOUNT_OF_DATA;
+	/* Who sends unsolicited data of a longer command sends FirstBurstLength of it. */
+	if (final && end != c->params.first_burst && cmd->pdu.cmd.edtl > c->params.first_burst)
+		return ASC_INCORRECT_AMOUNT_OF_DATA;
+	return 0;
 }
 
 static bool asked_for(const struct icmd *cmd, uint32_t ttt)
@@ -131,6 +141,7 @@ static bool asked_for(const struct icmd *cmd, uint32_t ttt)
 enum rx_verdict data_out_begin(struct iscsi_conn *c)
 {
 	struct icmd *cmd = icmd_find(c->sess, c->rx.pdu.itt);
+	unsigned wrong;
 
 	/* What was aborted or refused may still have data on its way: dropped. */
 	if (!cmd || cmd->pdu.opcode != ISCSI_SCSI_CMD || cmd->aborted || cmd->answering)
@@ -139,10 +150,9 @@ enum rx_verdict data_out_begin(struct iscsi_conn *c)
 		conn_reject_last(c, ISCSI_REJECT_PROTOCOL_ERROR, "Data-Out that nobody asked for");
 		return RX_STOP;
 	}
-	/* The task fails, the session lives (RFC 7143 7.9: sequence errors at level 0). */
-	if (!cmd->failed && !continues(c, cmd))
-		command_fail(cmd, SAM_CHECK_CONDITION,
-			     sense_make(KEY_ABORTED_COMMAND, ASC_PROTOCOL_SERVICE_CRC));
+	wrong = cmd->failed ? 0 : judge_data(c, cmd);
+	if (wrong)
+		command_fail(cmd, SAM_CHECK_CONDITION, sense_make(KEY_ABORTED_COMMAND, wrong));
 	c->rx.cmd = cmd;
 	if (!cmd->failed)
 		c->rx.dst = cmd->piece[0].mem + (cmd->received - cmd->piece[0].off);

@@ -48,6 +48,7 @@
 /* Sense for what goes wrong in the transport (RFC 7143 11.4.7.2), and SPC-4's 0E/03. */
 enum {
 	ASC_UNEXPECTED_UNSOLICITED_DATA = 0x0c0c,
+	ASC_INCORRECT_AMOUNT_OF_DATA = 0x0c0d,
 	ASC_INVALID_FIELD_IN_COMMAND_IU = 0x0e03,
 	ASC_PROTOCOL_SERVICE_CRC = 0x4705,
 };

@@ -311,6 +311,43 @@ void peer_data_out(struct peer *p, const struct iscsi_pdu *cmd, uint32_t ttt, ui
 	peer_send(p, &pdu, data, len);
 }
 
+struct read_result peer_read_all(struct peer *p, const struct iscsi_pdu *cmd, uint8_t *buf,
+				 size_t cap)
+{
+	struct read_result r = { .in_order = true, .digests_good = true, .status = 0xff };
+
+	for (;;) {
+		const struct answer *a = peer_recv(p);
+
+		if (a->eof)
+			return r;
+		r.digests_good &= a->digests_good;
+		r.in_order &= a->pdu.itt == cmd->itt;
+		if (a->pdu.opcode == ISCSI_SCSI_RSP) {
+			r.status = a->pdu.rsp.status;
+			r.flags = a->pdu.flags;
+			r.residual = a->pdu.rsp.residual;
+			r.sense = answer_sense(a);
+			r.in_order &= a->pdu.rsp.exp_data_sn == r.pdus;
+			return r;
+		}
+		r.in_order &= a->pdu.opcode == ISCSI_DATA_IN && a->pdu.data_in.data_sn == r.pdus &&
+			      a->pdu.data_in.offset == r.len && r.len + a->len <= cap;
+		if (!r.in_order)
+			return r;
+		memcpy(buf + r.len, a->data, a->len);
+		r.len += a->len;
+		r.pdus++;
+		r.sequences += a->pdu.flags >> 7;
+		if (a->pdu.flags & ISCSI_DATA_STATUS) {
+			r.status = a->pdu.data_in.status;
+			r.flags = a->pdu.flags;
+			r.residual = a->pdu.data_in.residual;
+			return r;
+		}
+	}
+}
+
 unsigned peer_tur(struct peer *p, unsigned lun)
 {
 	struct iscsi_pdu pdu = peer_request(p, ISCSI_SCSI_CMD, false);

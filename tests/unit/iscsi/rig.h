@@ -101,6 +101,17 @@ struct iscsi_pdu peer_write10(struct peer *p, unsigned lun, uint32_t lba, uint16
 /* A Data-Out for @cmd. */
 void peer_data_out(struct peer *p, const struct iscsi_pdu *cmd, uint32_t ttt, uint32_t data_sn,
 		   uint32_t offset, const void *data, size_t len, bool final);
+/* What a read brought: all PDUs up to the one with the status. */
+struct read_result {
+	unsigned pdus, sequences, status; /* status 0xff: the connection ended      */
+	uint8_t flags;			  /* of the PDU with the status             */
+	uint32_t residual;
+	size_t len;
+	bool in_order, digests_good;
+	unsigned sense;
+};
+struct read_result peer_read_all(struct peer *p, const struct iscsi_pdu *cmd, uint8_t *buf,
+				 size_t cap);
 /* TEST UNIT READY until the unit attentions are gone. */
 void peer_ready(struct peer *p, unsigned lun);
 /* TEST UNIT READY; its status, 0xff when nothing came. */
