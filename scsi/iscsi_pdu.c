@@ -134,6 +134,76 @@ void iscsi_pdu_encode(const struct iscsi_pdu *pdu, uint8_t bhs[ISCSI_BHS_LEN])
 	fields_encode(kind->fields, bhs, pdu);
 }
 
+/* AHSLength counts what follows AHSType, from the reserved byte 3 on, without padding. */
+#define AHS_HEAD 3
+enum { AHS_EXTENDED_CDB = 1, AHS_BIDI = 2 };
+#define AHS_BIDI_LEN 5
+
+static bool put_extended_cdb(const uint8_t *p, size_t n, struct iscsi_ahs *a)
+{
+	/* At least byte 16 of the CDB; 255 words of additional header bound it above. */
+	if (a->cdb_len || n < 2)
+		return false;
+	a->cdb_len = (uint16_t)(n + 15);
+	n--;
+	memcpy(a->cdb, p + 1, n < sizeof(a->cdb) ? n : sizeof(a->cdb));
+	return true;
+}
+
+bool iscsi_ahs_decode(const uint8_t *p, size_t len, struct iscsi_ahs *ret)
+{
+	struct iscsi_ahs a = { 0 };
+
+	while (len > 0) {
+		size_t n, whole;
+		uint8_t type;
+
+		if (len < AHS_HEAD + 1)
+			return false;
+		n = get_be16(p);
+		whole = (AHS_HEAD + n + 3) & ~(size_t)3;
+		type = p[2] & 0x3f;
+		if (whole > len)
+			return false;
+		if (type == AHS_EXTENDED_CDB) {
+			if (!put_extended_cdb(p + AHS_HEAD, n, &a))
+				return false;
+		} else if (type == AHS_BIDI && n == AHS_BIDI_LEN && !a.bidi) {
+			a.bidi = true;
+			a.bidi_len = get_be32(p + AHS_HEAD + 1);
+		} else {
+			return false;
+		}
+		p += whole;
+		len -= whole;
+	}
+	*ret = a;
+	return true;
+}
+
+uint8_t iscsi_ahs_encode(const struct iscsi_ahs *ahs, struct writer *w)
+{
+	size_t start = w->len;
+
+	if (ahs->cdb_len) {
+		size_t n = ahs->cdb_len - 16u;
+
+		assert(ahs->cdb_len > 16 && ahs->cdb_len <= ISCSI_CDB_MAX);
+		wr_be16(w, (uint16_t)(n + 1));
+		wr_u8(w, AHS_EXTENDED_CDB);
+		wr_u8(w, 0);
+		wr_bytes(w, ahs->cdb, n);
+		wr_zero(w, (4 - n % 4) % 4);
+	}
+	if (ahs->bidi) {
+		wr_be16(w, AHS_BIDI_LEN);
+		wr_u8(w, AHS_BIDI);
+		wr_u8(w, 0);
+		wr_be32(w, ahs->bidi_len);
+	}
+	return (uint8_t)((w->len - start) / 4);
+}
+
 const char *iscsi_opcode_name(uint8_t opcode)
 {
 	const char *name = opcode < 64 ? kinds[opcode].name : NULL;

@@ -132,6 +132,25 @@ struct iscsi_pdu {
 bool iscsi_pdu_decode(const uint8_t bhs[ISCSI_BHS_LEN], struct iscsi_pdu *ret);
 void iscsi_pdu_encode(const struct iscsi_pdu *pdu, uint8_t bhs[ISCSI_BHS_LEN]);
 
+/* What additional header segments add to a SCSI Command (RFC 7143 11.2.2). */
+#define ISCSI_CDB_MAX 32 /* of an extended CDB; what is beyond is not looked at */
+
+struct iscsi_ahs {
+	bool bidi;			 /* a bidirectional command             */
+	uint32_t bidi_len;		 /* its Expected Read-Data Length       */
+	uint16_t cdb_len;		 /* of an extended CDB, in all; else 0  */
+	uint8_t cdb[ISCSI_CDB_MAX - 16]; /* its bytes 16 and up, as many as fit */
+};
+
+/*
+ * Decodes the additional header segments of a SCSI Command, @len bytes, a multiple of
+ * four; none gives a zeroed @ret.  False: an unknown or repeated type, a length that
+ * does not fit its type or the segment.
+ */
+bool iscsi_ahs_decode(const uint8_t *p, size_t len, struct iscsi_ahs *ret);
+/* The inverse, for initiators; the words written, for pdu.ahs_len. */
+uint8_t iscsi_ahs_encode(const struct iscsi_ahs *ahs, struct writer *w);
+
 const char *iscsi_opcode_name(uint8_t opcode);
 
 static inline uint32_t iscsi_pad(uint32_t len)

@@ -42,9 +42,9 @@ struct verify;
 struct task {
 	/* the command, set by the front end */
 	struct nexus *nexus;
-	uint64_t tag; /* for logs */
-	uint8_t attr; /* iSCSI ATTR values; all are treated as SIMPLE */
-	uint8_t cdb[16];
+	uint64_t tag;	 /* for logs */
+	uint8_t attr;	 /* iSCSI ATTR values; all are treated as SIMPLE */
+	uint8_t cdb[32]; /* a longer one is cut: we have no command that long */
 	uint8_t cdb_len;
 	/* Called once per piece, when it is over. */
 	void (*done)(struct task *task);

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+enum { ATTR_ACA = 4 }; /* RFC 7143 11.3.1 */
+
 static void piece_done(struct task *task);
 static void core_aborts(struct task *task);
 
@@ -36,10 +38,14 @@ static void judge_header(struct icmd *cmd, const struct iscsi_params *params)
 		pdu->cmd.edtl = 0;
 	if (first > pdu->cmd.edtl)
 		first = pdu->cmd.edtl;
-	/* Additional headers: a CDB longer than 16 bytes, or a bidirectional command. */
-	if (pdu->ahs_len > 0 && cmd->ahs_type == 1)
-		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
-	else if (pdu->ahs_len > 0 || (in && out))
+	/* Nothing here moves data both ways, and no CDB of fixed length is that long. */
+	if (cmd->ahs.bidi || (in && out) ||
+	    (cmd->ahs.cdb_len > 0 && scsi_cdb_len(pdu->cmd.cdb[0]) > 0))
+		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_COMMAND_IU);
+	else if ((pdu->flags & ISCSI_CMD_ATTR) == ATTR_ACA)
+		/* There is no ACA condition, ever (SAM-5 8.6.5). */
+		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_MESSAGE);
+	else if ((pdu->flags & ISCSI_CMD_ATTR) > ATTR_ACA)
 		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_COMMAND_IU);
 	else if (pdu->data_len > 0 && (!out || !params->immediate_data || pdu->data_len > first))
 		fail_with(cmd, KEY_ABORTED_COMMAND, ASC_UNEXPECTED_UNSOLICITED_DATA);
@@ -100,6 +106,17 @@ static void judge_lengths(struct icmd *cmd)
 		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_COMMAND_IU);
 }
 
+static void set_cdb(struct icmd *cmd)
+{
+	struct task *t = &cmd->task;
+	size_t base = sizeof(cmd->pdu.cmd.cdb);
+	size_t len = cmd->ahs.cdb_len > base ? cmd->ahs.cdb_len : base;
+
+	memcpy(t->cdb, cmd->pdu.cmd.cdb, base);
+	memcpy(t->cdb + base, cmd->ahs.cdb, sizeof(cmd->ahs.cdb));
+	t->cdb_len = (uint8_t)(len < sizeof(t->cdb) ? len : sizeof(t->cdb));
+}
+
 void command_start(struct icmd *cmd)
 {
 	struct iscsi_session *sess = cmd->sess;
@@ -115,8 +132,7 @@ void command_start(struct icmd *cmd)
 		t->nexus = &sess->nexus;
 		t->tag = cmd->pdu.itt;
 		t->attr = cmd->pdu.flags & ISCSI_CMD_ATTR;
-		memcpy(t->cdb, cmd->pdu.cmd.cdb, sizeof(t->cdb));
-		t->cdb_len = sizeof(t->cdb);
+		set_cdb(cmd);
 		t->done = piece_done;
 		t->on_abort = core_aborts;
 		cmd->accepted = target_accept(sess->tgt->target, cmd->pdu.lun, t);

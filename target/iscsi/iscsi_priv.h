@@ -45,12 +45,13 @@
 #define NS_PER_S	1000000000ull
 #define NS_PER_MS	1000000ull
 
-/* Sense for what goes wrong in the transport (RFC 7143 11.4.7.2), and SPC-4's 0E/03. */
+/* Sense for what goes wrong in the transport (RFC 7143 11.4.7.2), SPC-4's 0E/03 and 49/00. */
 enum {
 	ASC_UNEXPECTED_UNSOLICITED_DATA = 0x0c0c,
 	ASC_INCORRECT_AMOUNT_OF_DATA = 0x0c0d,
 	ASC_INVALID_FIELD_IN_COMMAND_IU = 0x0e03,
 	ASC_PROTOCOL_SERVICE_CRC = 0x4705,
+	ASC_INVALID_MESSAGE = 0x4900,
 };
 
 struct iscsi_conn;
@@ -124,8 +125,9 @@ struct rx {
 	size_t head, tail;
 	enum rx_state state;
 	uint8_t bhs[ISCSI_BHS_LEN];
-	uint8_t ahs_type; /* of the first additional header, 0: none */
 	struct iscsi_pdu pdu;
+	struct iscsi_ahs ahs; /* where ahs_good */
+	bool ahs_good;
 	bool known; /* the opcode is one of RFC 7143 */
 	uint8_t *dst;
 	uint32_t left, crc;
@@ -312,8 +314,9 @@ struct icmd {
 	struct target_reset reset;
 	bool resetting; /* target_reset is under way                   */
 	bool waiting;	/* TMF: for aborted tasks to end               */
-	uint8_t ahs_type;
 	/* SCSI commands */
+	struct iscsi_ahs ahs;
+	bool ahs_good;
 	struct task task;
 	bool accepted;	  /* task_end is owed                             */
 	bool judged;	  /* the header was looked at                     */

@@ -103,7 +103,8 @@ static struct icmd *take(struct iscsi_conn *c)
 	memset(cmd, 0, sizeof(*cmd));
 	cmd->sess = sess;
 	cmd->pdu = c->rx.pdu;
-	cmd->ahs_type = c->rx.ahs_type;
+	cmd->ahs = c->rx.ahs;
+	cmd->ahs_good = c->rx.ahs_good;
 	memcpy(cmd->bhs, c->rx.bhs, sizeof(cmd->bhs));
 	TAILQ_INSERT_TAIL(&sess->active, cmd, link);
 	return cmd;
@@ -288,6 +289,8 @@ static unsigned judge(struct iscsi_session *sess, const struct icmd *cmd)
 		return ISCSI_REJECT_IMMEDIATE;
 	if (cmd->pdu.ahs_len > 0 && cmd->pdu.opcode != ISCSI_SCSI_CMD)
 		return ISCSI_REJECT_PROTOCOL_ERROR;
+	if (cmd->pdu.ahs_len > 0 && !cmd->ahs_good)
+		return ISCSI_REJECT_INVALID_PDU_FIELD;
 	if (cmd->pdu.itt == ISCSI_NO_TAG)
 		return cmd->pdu.opcode == ISCSI_NOP_OUT ? 0 : ISCSI_REJECT_INVALID_PDU_FIELD;
 	if (icmd_find(sess, cmd->pdu.itt))

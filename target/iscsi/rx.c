@@ -67,8 +67,7 @@ static bool step_header(struct iscsi_conn *c)
 		return false;
 	}
 	memcpy(rx->bhs, p, ISCSI_BHS_LEN);
-	/* AHSLength (2 bytes), then AHSType (RFC 7143 11.2.2) */
-	rx->ahs_type = rx->pdu.ahs_len > 0 ? p[ISCSI_BHS_LEN + 2] : 0;
+	rx->ahs_good = iscsi_ahs_decode(p + ISCSI_BHS_LEN, rx->pdu.ahs_len * 4u, &rx->ahs);
 	rx->head += need;
 	if (rx->pdu.data_len > (c->state == CONN_FULL ? PARAM_MAX_RECV : PARAM_DEFAULT_RECV)) {
 		conn_reject_last(c, ISCSI_REJECT_PROTOCOL_ERROR,

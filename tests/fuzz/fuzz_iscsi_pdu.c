@@ -1,8 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "iscsi_pdu.h"
+
+/* What follows the header: additional headers. */
+static void check_ahs(const uint8_t *p, size_t len)
+{
+	uint8_t buf[64];
+	struct writer w = writer(buf, sizeof(buf));
+	struct iscsi_ahs a, b;
+	uint8_t *exact;
+
+	len &= ~(size_t)3;
+	exact = malloc(len + 1);
+	FUZZ_CHECK(exact);
+	memcpy(exact, p, len);
+	if (iscsi_ahs_decode(exact, len, &a)) {
+		FUZZ_CHECK(a.cdb_len == 0 || a.cdb_len > 16);
+		if (a.cdb_len > ISCSI_CDB_MAX)
+			a.cdb_len = ISCSI_CDB_MAX;
+		FUZZ_CHECK(iscsi_ahs_encode(&a, &w) * 4u == w.len && w.len <= len);
+		FUZZ_CHECK(iscsi_ahs_decode(buf, w.len, &b));
+		FUZZ_CHECK(!memcmp(&a, &b, sizeof(a)));
+	}
+	free(exact);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -12,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < sizeof(bhs))
 		return 0;
 	memcpy(bhs, data, sizeof(bhs));
+	check_ahs(data + sizeof(bhs), size - sizeof(bhs));
 	if (!iscsi_pdu_decode(bhs, &p)) {
 		FUZZ_CHECK(!strcmp(iscsi_opcode_name(p.opcode), "unknown opcode"));
 		FUZZ_CHECK(p.itt == get_be32(bhs + 16) && p.data_len == get_be24(bhs + 5));

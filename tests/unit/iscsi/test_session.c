@@ -527,24 +527,83 @@ static void test_bad_data_digest(void)
 	rig_session_done(&rig, &p);
 }
 
-static void test_ahs(void)
+/* A SCSI command with additional headers; whole, or cut and padded to @words. */
+static void send_with_ahs(struct peer *p, struct iscsi_pdu *pdu, const struct iscsi_ahs *ahs,
+			  unsigned words, const void *data, size_t len)
 {
+	uint8_t bytes[ISCSI_BHS_LEN + 64] = { 0 };
+	struct writer w = writer(bytes + ISCSI_BHS_LEN, 64);
+
+	pdu->ahs_len = iscsi_ahs_encode(ahs, &w);
+	if (words)
+		pdu->ahs_len = (uint8_t)words;
+	pdu->data_len = (uint32_t)len;
+	iscsi_pdu_encode(pdu, bytes);
+	peer_raw(p, bytes, ISCSI_BHS_LEN + pdu->ahs_len * 4u);
+	peer_raw(p, data, len);
+}
+
+static void test_extended_cdb(void)
+{
+	static const uint8_t read_32[] = { 0x7f, 0, 0, 0, 0, 0, 0, 24, 0, 9 };
+	struct iscsi_ahs ahs = { .cdb_len = 32, .cdb = { 0, 0, 0, 1 } };
+	static const char data[4096];
+	struct iscsi_pdu pdu;
+	const struct answer *a;
+	struct peer p;
+
+	rig_session(&rig, &p, "InitialR2T=No");
+	/* READ(32), and WRITE(32) with all of its data there already: no such opcodes. */
+	for (unsigned write = 0; write < 2; write++) {
+		pdu = peer_request(&p, ISCSI_SCSI_CMD, false);
+		pdu.flags |= write ? ISCSI_CMD_WRITE : ISCSI_CMD_READ;
+		pdu.cmd.edtl = 4096;
+		memcpy(pdu.cmd.cdb, read_32, sizeof(read_32));
+		pdu.cmd.cdb[9] = write ? 11 : 9;
+		send_with_ahs(&p, &pdu, &ahs, 0, data, write ? sizeof(data) : 0);
+		a = peer_recv(&p);
+		CU_ASSERT_EQUAL(a->pdu.itt, pdu.itt);
+		CU_ASSERT_EQUAL(answer_sense(a), 0x52000);
+		CU_ASSERT_EQUAL(a->pdu.rsp.residual, 4096);
+	}
+	/* And with its data still to come. */
+	pdu = peer_request(&p, ISCSI_SCSI_CMD, false);
+	pdu.flags = ISCSI_CMD_WRITE;
+	pdu.cmd.edtl = 4096;
+	memcpy(pdu.cmd.cdb, read_32, sizeof(read_32));
+	send_with_ahs(&p, &pdu, &ahs, 0, NULL, 0);
+	peer_data_out(&p, &pdu, ISCSI_NO_TAG, 0, 0, data, sizeof(data), true);
+	CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0x52000);
+	/* READ(10) is not that long. */
+	pdu = peer_read10(&p, LUN_DISK, 0, 1, 512);
+	send_with_ahs(&p, &pdu, &ahs, 0, NULL, 0);
+	CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0x50e03);
+	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
+	rig_session_done(&rig, &p);
+}
+
+static void test_bad_ahs(void)
+{
+	static const struct iscsi_ahs bidi = { .bidi = true, .bidi_len = 512 };
 	uint8_t bytes[ISCSI_BHS_LEN + 20] = { 0 };
 	struct iscsi_pdu pdu;
 	const struct answer *a;
 	struct peer p;
 
 	rig_session(&rig, &p, "");
-	/* An extended CDB, then a bidirectional read length. */
-	for (unsigned type = 1; type <= 2; type++) {
+	pdu = peer_read10(&p, LUN_DISK, 0, 1, 512);
+	send_with_ahs(&p, &pdu, &bidi, 0, NULL, 0);
+	CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0x50e03);
+	/* Cut short, or with nonsense behind it: rejected, its data skipped. */
+	for (unsigned words = 1; words <= 3; words += 2) {
 		pdu = peer_request(&p, ISCSI_SCSI_CMD, false);
-		pdu.ahs_len = 5;
-		iscsi_pdu_encode(&pdu, bytes);
-		put_be16(bytes + ISCSI_BHS_LEN, 17);
-		bytes[ISCSI_BHS_LEN + 2] = (uint8_t)type;
-		peer_raw(&p, bytes, sizeof(bytes));
+		pdu.flags |= ISCSI_CMD_WRITE;
+		pdu.cmd.edtl = 512;
+		send_with_ahs(&p, &pdu, &bidi, words, (const char[512]) { 0 }, 512);
 		a = peer_recv(&p);
-		CU_ASSERT_EQUAL(answer_sense(a), type == 1 ? 0x52000 : 0x50e03);
+		CU_ASSERT_EQUAL(a->pdu.opcode, ISCSI_REJECT);
+		CU_ASSERT_EQUAL(a->pdu.reject.reason, ISCSI_REJECT_INVALID_PDU_FIELD);
+		CU_ASSERT_EQUAL(a->pdu.reject.exp_cmd_sn, p.cmd_sn);
 	}
 	/* On anything else it is nonsense. */
 	pdu = peer_request(&p, ISCSI_NOP_OUT, true);
@@ -552,6 +611,28 @@ static void test_ahs(void)
 	iscsi_pdu_encode(&pdu, bytes);
 	peer_raw(&p, bytes, sizeof(bytes));
 	CU_ASSERT_EQUAL(peer_recv(&p)->pdu.reject.reason, ISCSI_REJECT_PROTOCOL_ERROR);
+	CU_ASSERT_EQUAL(peer_tur(&p, LUN_DISK), 0);
+	rig_session_done(&rig, &p);
+}
+
+/* All that have a meaning are treated as SIMPLE; without an ACA condition ACA has none. */
+static void test_task_attributes(void)
+{
+	static const unsigned want[8] = { 0, 0, 0, 0, 0x54900, 0x50e03, 0x50e03, 0x50e03 };
+	struct peer p;
+
+	rig_session(&rig, &p, "");
+	for (unsigned attr = 0; attr < 8; attr++) {
+		struct iscsi_pdu pdu = peer_request(&p, ISCSI_SCSI_CMD, false);
+		const struct answer *a;
+
+		pdu.flags |= (uint8_t)attr;
+		peer_send(&p, &pdu, NULL, 0);
+		a = peer_recv(&p);
+		CU_ASSERT_EQUAL(a->pdu.rsp.status, want[attr] ? 2 : 0);
+		if (want[attr])
+			CU_ASSERT_EQUAL(answer_sense(a), want[attr]);
+	}
 	rig_session_done(&rig, &p);
 }
 
@@ -602,7 +683,11 @@ int main(int argc, char **argv)
 		{ "a long text answer comes in pieces", test_long_answer },
 		{ "a bad header digest ends the connection", test_bad_header_digest },
 		{ "a bad data digest is rejected, the connection lives", test_bad_data_digest },
-		{ "additional headers are refused", test_ahs },
+		{ "an extended CDB reaches the logical unit and is refused there",
+		  test_extended_cdb },
+		{ "bidirectional commands are refused, bad additional headers rejected",
+		  test_bad_ahs },
+		{ "task attributes", test_task_attributes },
 		{ "garbage harms nobody", test_garbage },
 		TEST_END
 	};

@@ -292,6 +292,73 @@ static void padding(void)
 	CU_ASSERT_EQUAL(iscsi_pad(0xffffff), 1);
 }
 
+static void additional_headers(void)
+{
+	/* READ(32) from its byte 16 on, then a bidirectional length. */
+	static const uint8_t wire[] = { 0,  17, 1,  0,	16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+					26, 27, 28, 29, 30, 31, 0,  5,	2,  0,	1,  2,	3,  4 };
+	struct iscsi_ahs a;
+	uint8_t b[64];
+	struct writer w = writer(b, sizeof(b));
+
+	CU_ASSERT_TRUE(iscsi_ahs_decode(wire, 0, &a));
+	CU_ASSERT_TRUE(!a.bidi && a.cdb_len == 0);
+	CU_ASSERT_TRUE(iscsi_ahs_decode(wire, sizeof(wire), &a));
+	CU_ASSERT_EQUAL(a.cdb_len, 32);
+	CHECK_BYTES(a.cdb, sizeof(a.cdb), wire + 4, 16);
+	CU_ASSERT_TRUE(a.bidi);
+	CU_ASSERT_EQUAL(a.bidi_len, 0x01020304);
+	CU_ASSERT_EQUAL(iscsi_ahs_encode(&a, &w), sizeof(wire) / 4);
+	CHECK_BYTES(b, w.len, wire, sizeof(wire));
+	CU_ASSERT_TRUE(iscsi_ahs_decode(wire, 20, &a));
+	CU_ASSERT_FALSE(a.bidi);
+	/* One byte more than 16, padded. */
+	CU_ASSERT_TRUE(
+		iscsi_ahs_decode((const uint8_t[]) { 0, 2, 0xc1, 0, 9, 0xff, 0xff, 0xff }, 8, &a));
+	CU_ASSERT_EQUAL(a.cdb_len, 17);
+	CU_ASSERT_EQUAL(a.cdb[0], 9);
+	CU_ASSERT_EQUAL(a.cdb[1], 0);
+}
+
+/* The longest that TotalAHSLength allows: what does not fit is not looked at. */
+static void longest_cdb(void)
+{
+	uint8_t ahs[255 * 4] = { 0x03, 0xf9, 1 };
+	struct iscsi_ahs a;
+
+	memset(ahs + 4, 0x5a, sizeof(ahs) - 4);
+	CU_ASSERT_TRUE(iscsi_ahs_decode(ahs, sizeof(ahs), &a));
+	CU_ASSERT_EQUAL(a.cdb_len, 1017 + 15);
+	CU_ASSERT_EQUAL(a.cdb[15], 0x5a);
+}
+
+static void malformed_headers(void)
+{
+	static const struct {
+		size_t len;
+		uint8_t p[16];
+	} rows[] = {
+		{ 4, { 0, 0, 1, 0 } },			     /* no CDB byte          */
+		{ 4, { 0, 1, 1, 0 } },			     /* likewise             */
+		{ 4, { 0, 2, 1, 0 } },			     /* beyond the end       */
+		{ 8, { 0xff, 0xff, 1 } },		     /* likewise             */
+		{ 8, { 0, 4, 2 } },			     /* too short for a length */
+		{ 12, { 0, 6, 2 } },			     /* too long             */
+		{ 8, { 0, 5, 3 } },			     /* no such type         */
+		{ 8, { 0, 5, 0 } },			     /* likewise             */
+		{ 16, { 0, 5, 1, 0, 0, 0, 0, 0, 0, 5, 1 } }, /* twice                */
+		{ 16, { 0, 5, 2, 0, 0, 0, 0, 0, 0, 5, 2 } }, /* likewise             */
+		{ 12, { 0, 5, 2, 0, 0, 0, 0, 0, 0, 0, 0 } }, /* nonsense behind it   */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct iscsi_ahs a = { .cdb_len = 77 };
+
+		CU_ASSERT_FALSE(iscsi_ahs_decode(rows[i].p, rows[i].len, &a));
+		CU_ASSERT_EQUAL(a.cdb_len, 77);
+	}
+}
+
 static const struct test tests[] = {
 	{ "fields that every PDU has", common_fields },
 	{ "encode of decode is the identity for every opcode", decode_encode_is_identity },
@@ -303,6 +370,9 @@ static const struct test tests[] = {
 	{ "offsets of Text and NOP", text_and_nop },
 	{ "offsets of task management and Logout", task_management_and_logout },
 	{ "offsets of Reject and Asynchronous Message", reject_and_async },
+	{ "additional headers: extended CDB, bidirectional length", additional_headers },
+	{ "the longest extended CDB", longest_cdb },
+	{ "malformed additional headers", malformed_headers },
 	{ "serial numbers wrap", serial_numbers },
 	{ "data segments are padded to four bytes", padding },
 	TEST_END,
