@@ -11,7 +11,9 @@
 #include "opcodes.h"
 #include "sense.h"
 
-#define SCSI_NAME_MAX 223 /* iSCSI name, RFC 7143 4.2.7.2 */
+#define SCSI_NAME_MAX	      223 /* iSCSI name, RFC 7143 4.2.7.2 */
+
+#define INQUIRY_TPGS_IMPLICIT 1
 
 /* The third-party copy limits of VPD 8Fh; sizes in bytes unless said. */
 struct tpc_limits {
@@ -39,7 +41,7 @@ struct lu_info {
 	uint64_t blocks; /* capacity                                              */
 	bool read_only, write_cache, rotational, removable;
 	bool lbpme, lbprz;
-	uint8_t tpgs; /* standard INQUIRY: 01b implicit ALUA only                 */
+	uint8_t tpgs; /* standard INQUIRY: INQUIRY_TPGS_*; 0: no asymmetric access */
 	bool tpc;     /* third-party copy: 3PC, VPD 8Fh */
 	struct tpc_limits limits;
 	uint32_t max_transfer_blocks; /* VPD B0h; 0 = no limit reported   */

@@ -106,7 +106,8 @@ static const struct config_key target_keys[] = {
 
 static const struct config_key root_keys[] = {
 	{ KEY("portals", config, portals, KEY_LIST, 1, 255), .check = is_portal,
-	  .check_says = "must be ADDR:PORT or [ADDR6]:PORT, as \"" CONFIG_DEFAULT_PORTAL "\"" },
+	  .check_says = "must be ADDR:PORT or [ADDR6]:PORT, as \"" CONFIG_DEFAULT_PORTAL
+			"\", and perhaps a comma and a portal group tag, 1 to 65535" },
 	{ KEY("log-level", config, log_level, KEY_WORD, 0, 0), .words = levels,
 	  .check_says = "must be error, warning, info or debug" },
 	KEYS_END,
@@ -162,13 +163,20 @@ unsigned config_key_names(const char **ret, unsigned cap)
 static bool is_portal(const char *value)
 {
 	const char *colon = strrchr(value, ':');
+	unsigned long n;
 	char *end;
-	unsigned long port;
 
 	if (!colon || colon == value || !isdigit((unsigned char)colon[1]))
 		return false;
-	port = strtoul(colon + 1, &end, 10);
-	return *end == '\0' && port <= 65535;
+	n = strtoul(colon + 1, &end, 10);
+	if (n > 65535)
+		return false;
+	if (*end != ',')
+		return *end == '\0';
+	if (!isdigit((unsigned char)end[1]))
+		return false;
+	n = strtoul(end + 1, &end, 10);
+	return *end == '\0' && n >= 1 && n <= 65535;
 }
 
 static bool is_printable(const char *value)

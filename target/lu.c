@@ -58,8 +58,7 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 		.product = "VIRTUAL DISK",
 		.revision = "0001",
 		.naa_len = cfg->naa_len,
-		.tpgt = env->tpgt,
-		.rtpi = env->foreign_ports ? 0 : 1,
+		.tpgs = env->foreign_ports ? 0 : INQUIRY_TPGS_IMPLICIT,
 		.block_size = cfg->block_size,
 		.lbppbe = log2_ratio(cfg->physical_block_size ? cfg->physical_block_size
 							      : bs_physical_block(lu->bs),

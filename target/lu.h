@@ -54,7 +54,6 @@ struct lu_env {
 	struct copy_engine *copies;
 	struct token_registry *tokens;
 	const char *target_name;
-	uint16_t tpgt;
 	bool foreign_ports; /* struct target_config */
 };
 

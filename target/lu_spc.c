@@ -43,7 +43,11 @@ static void inquiry(struct lu *lu, struct task *task)
 {
 	const struct scsi_cdb *req = &task->req;
 	struct writer w = task_writer(task);
+	struct lu_info info = lu->info;
 
+	/* The port that the command came through (SPC-4 7.8.6.7 to 7.8.6.9). */
+	info.rtpi = task->nexus->rtpi;
+	info.tpgt = task->nexus->tpgt;
 	if (!req->evpd && req->page != 0) {
 		task_finish_later(task, sense_cdb(2));
 		return;
@@ -55,8 +59,8 @@ static void inquiry(struct lu *lu, struct task *task)
 		}
 		inquiry_encode_no_lun(&w);
 	} else if (!req->evpd) {
-		inquiry_encode(&w, &lu->info);
-	} else if (!vpd_encode(&w, req->page, &lu->info)) {
+		inquiry_encode(&w, &info);
+	} else if (!vpd_encode(&w, req->page, &info)) {
 		task_finish_later(task, sense_cdb(2));
 		return;
 	}
@@ -91,6 +95,28 @@ static void report_supported_opcodes(struct lu *lu, struct task *task)
 		task_finish_data(task, &w);
 	else
 		task_finish_later(task, s);
+}
+
+/* SPC-4 6.37: one port in each group, all of them as good as the others, for ever. */
+static void report_target_port_groups(struct lu *lu, struct task *task)
+{
+	struct alua_group groups[TARGET_MAX_PORT_GROUPS];
+	struct writer w = task_writer(task);
+	const uint16_t *tags;
+	unsigned n = target_port_groups(lu->target, &tags);
+
+	if (task->req.report_format > 1) {
+		task_finish_later(task, sense_cdb_bit(1, 7));
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		groups[i] = (struct alua_group) { .state = ALUA_OPTIMIZED,
+						  .supported = ALUA_SUP_OPTIMIZED,
+						  .tag = tags[i],
+						  .nports = 1,
+						  .ports = { tags[i] } };
+	rtpg_encode(&w, task->req.report_format == 1, 0, groups, n);
+	task_finish_data(task, &w);
 }
 
 /* SPC-4 6.36: an answer of which less than its header is wanted is refused. */
@@ -154,6 +180,7 @@ const lu_handler lu_spc_handlers[CMD_COUNT] = {
 	[CMD_INQUIRY] = inquiry,
 	[CMD_REPORT_LUNS] = report_luns,
 	[CMD_REPORT_SUPPORTED_OPCODES] = report_supported_opcodes,
+	[CMD_REPORT_TARGET_PORT_GROUPS] = report_target_port_groups,
 	[CMD_REPORT_SUPPORTED_TMFS] = report_supported_tmfs,
 	[CMD_MODE_SENSE_6] = mode_sense,
 	[CMD_MODE_SENSE_10] = mode_sense,

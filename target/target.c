@@ -17,7 +17,8 @@
 
 struct target {
 	char name[SCSI_NAME_MAX + 1];
-	uint16_t tpgt;
+	uint16_t groups[TARGET_MAX_PORT_GROUPS];
+	unsigned ngroups;
 	struct bs_env bs_env;
 	struct lu_env lu_env;
 	struct lu *lus[TARGET_MAX_LUNS];
@@ -53,13 +54,11 @@ int target_new(struct target **ret, const struct target_config *cfg, const struc
 	if (!t)
 		return -ENOMEM;
 	snprintf(t->name, sizeof(t->name), "%s", cfg->name);
-	t->tpgt = cfg->tpgt;
 	t->bs_env = *env;
 	LIST_INIT(&t->nexuses);
 	TAILQ_INIT(&t->resets);
 	t->lu_env = (struct lu_env) { .ring = env->ring,
 				      .target_name = t->name,
-				      .tpgt = t->tpgt,
 				      .foreign_ports = cfg->foreign_ports };
 	tokens.target_name = t->name;
 	err = copy_engine_new(&t->lu_env.copies, env, &cfg->copy);
@@ -113,9 +112,27 @@ const char *target_name(const struct target *t)
 	return t->name;
 }
 
-uint16_t target_tpgt(const struct target *t)
+int target_add_port_group(struct target *t, uint16_t tag)
 {
-	return t->tpgt;
+	unsigned at = 0;
+
+	assert(tag != 0);
+	while (at < t->ngroups && t->groups[at] < tag)
+		at++;
+	if (at < t->ngroups && t->groups[at] == tag)
+		return 0;
+	if (t->ngroups == TARGET_MAX_PORT_GROUPS)
+		return -ENOSPC;
+	memmove(t->groups + at + 1, t->groups + at, (t->ngroups - at) * sizeof(t->groups[0]));
+	t->groups[at] = tag;
+	t->ngroups++;
+	return 0;
+}
+
+unsigned target_port_groups(const struct target *t, const uint16_t **ret)
+{
+	*ret = t->groups;
+	return t->ngroups;
 }
 
 /* The first bytes of SHA-256 over two strings, NULs between: stable identifiers. */

@@ -10,13 +10,13 @@
 #include "nexus.h"
 #include "task.h"
 
-#define TARGET_MAX_LUNS 256
+#define TARGET_MAX_LUNS	       256
+#define TARGET_MAX_PORT_GROUPS 16
 
 struct target;
 
 struct target_config {
 	const char *name; /* iSCSI name; SCSI device name */
-	uint16_t tpgt;
 	/*
 	 * The ports are another target's, which serves these LUs (LIO): VPD 83h names
 	 * the logical units and no port.
@@ -41,7 +41,14 @@ struct target_quiet {
 void target_end_copies(struct target *t, struct target_quiet *q);
 
 const char *target_name(const struct target *t);
-uint16_t target_tpgt(const struct target *t);
+
+/*
+ * The target has a port in target port group @tag, not 0; its relative identifier is
+ * the tag, too.  Said before initiators log in; twice is once.  -ENOSPC.
+ */
+int target_add_port_group(struct target *t, uint16_t tag);
+/* The tags, ascending. */
+unsigned target_port_groups(const struct target *t, const uint16_t **ret);
 
 /*
  * Adds a logical unit; the target takes @bs over on success.  -EEXIST for a LUN in

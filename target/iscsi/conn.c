@@ -44,9 +44,8 @@ static void find_addresses(struct iscsi_conn *c)
 
 	if (getpeername(c->fd, (struct sockaddr *)&ss, &len) == 0)
 		conn_print_address(c->peer, sizeof(c->peer), &ss);
-	len = sizeof(ss);
-	if (getsockname(c->fd, (struct sockaddr *)&ss, &len) == 0)
-		conn_print_address(c->local, sizeof(c->local), &ss);
+	len = sizeof(c->local_addr);
+	getsockname(c->fd, (struct sockaddr *)&c->local_addr, &len);
 }
 
 static void conn_free(struct iscsi_conn *c)
@@ -60,7 +59,7 @@ static void conn_free(struct iscsi_conn *c)
 	free(c);
 }
 
-int conn_new(struct iscsi_server *s, int fd)
+int conn_new(struct iscsi_server *s, int fd, uint16_t tpgt)
 {
 	struct iscsi_conn *c = calloc(1, sizeof(*c));
 	int one = 1;
@@ -71,6 +70,7 @@ int conn_new(struct iscsi_server *s, int fd)
 	}
 	c->srv = s;
 	c->fd = fd;
+	c->tpgt = tpgt;
 	c->settle.fn = settle_posted;
 	c->tick.fn = tick;
 	c->memory.fn = memory_overdue;

@@ -168,10 +168,12 @@ struct iscsi_conn {
 	LIST_ENTRY(iscsi_conn) link;
 	int fd;
 	enum conn_state state;
-	bool last_word;		  /* close when the send queue is empty */
-	bool deaf;		  /* logging out: nothing more is read  */
-	char peer[64], local[64]; /* "ADDR:PORT", "[ADDR6]:PORT" */
-	struct login *login;	  /* CONN_LOGIN */
+	bool last_word; /* close when the send queue is empty */
+	bool deaf;	/* logging out: nothing more is read  */
+	char peer[64];	/* "ADDR:PORT", "[ADDR6]:PORT" */
+	struct sockaddr_storage local_addr;
+	uint16_t tpgt;	     /* of the portal that it came through */
+	struct login *login; /* CONN_LOGIN */
 	struct iscsi_session *sess;
 	struct iscsi_params params;
 	uint16_t cid;
@@ -201,7 +203,7 @@ struct iscsi_conn {
 	uint32_t text_ttt;
 };
 
-int conn_new(struct iscsi_server *s, int fd);
+int conn_new(struct iscsi_server *s, int fd, uint16_t tpgt);
 /* Ends it at once; @why for the log (NULL: said already).  The struct lives until settled. */
 void conn_close(struct iscsi_conn *c, const char *why);
 /* Nothing more is read; what is queued is sent, then the connection is closed. */
@@ -265,11 +267,11 @@ struct iscsi_session {
 
 /* -errno.  @tgt NULL: discovery. */
 int session_new(struct iscsi_session **ret, struct iscsi_server *s, struct iscsi_tgt *tgt,
-		const char *initiator, const uint8_t isid[6]);
+		uint16_t tpgt, const char *initiator, const uint8_t isid[6]);
 void session_free(struct iscsi_session *sess);
 /* The session that a login with these would replace, or NULL. */
 struct iscsi_session *session_find(struct iscsi_server *s, const struct iscsi_tgt *tgt,
-				   const char *initiator, const uint8_t isid[6]);
+				   uint16_t tpgt, const char *initiator, const uint8_t isid[6]);
 bool session_has_tsih(const struct iscsi_server *s, uint16_t tsih);
 
 /* ---- requests (request.c) ---- */
@@ -431,10 +433,12 @@ LIST_HEAD(conn_list, iscsi_conn);
 LIST_HEAD(session_list, iscsi_session);
 LIST_HEAD(tgt_list, iscsi_tgt);
 
-#define MAX_PORTALS 16
+#define MAX_PORTALS TARGET_MAX_PORT_GROUPS
 
 struct portal {
 	struct iscsi_server *srv;
+	struct sockaddr_storage addr; /* as bound */
+	uint16_t tpgt;
 	struct ring_op op;
 	struct ring_timer retry; /* out of descriptors: try again a little later */
 	int fd;
@@ -460,6 +464,12 @@ struct iscsi_server {
 	void (*stop_done)(void *ctx);
 	void *stop_ctx;
 };
+
+/*
+ * "ADDR:PORT" of @p for the initiator of @c; false: we cannot know one (a wildcard
+ * portal of the other address family).
+ */
+bool portal_address(const struct portal *p, const struct iscsi_conn *c, char *ret, size_t cap);
 
 struct iscsi_tgt *server_find_target(struct iscsi_server *s, const char *name);
 bool server_allows(const struct iscsi_tgt *tgt, const char *initiator);

@@ -205,7 +205,7 @@ static bool replaces(struct iscsi_conn *c)
 
 	if (l->discovery)
 		return false;
-	old = session_find(c->srv, l->tgt, l->initiator, l->isid);
+	old = session_find(c->srv, l->tgt, c->tpgt, l->initiator, l->isid);
 	if (!old)
 		return false;
 	l->waiting = true;
@@ -226,7 +226,7 @@ static void finish(struct iscsi_conn *c)
 		return;
 	}
 	if (s->stats.sessions_now >= s->limits.max_sessions ||
-	    session_new(&c->sess, s, l->tgt, l->initiator, l->isid)) {
+	    session_new(&c->sess, s, l->tgt, c->tpgt, l->initiator, l->isid)) {
 		fail(c, ISCSI_LOGIN_OUT_OF_RESOURCES, "too many sessions");
 		return;
 	}

@@ -68,7 +68,7 @@ static unsigned judge_target(struct iscsi_conn *c, struct login *l, struct write
 		return fail(l, ISCSI_LOGIN_FORBIDDEN, "this initiator is not allowed");
 	if (l->tgt->chap.user[0])
 		l->secrets = &l->tgt->chap;
-	text_putf(reply, "TargetPortalGroupTag", "%u", target_tpgt(l->tgt->target));
+	text_putf(reply, "TargetPortalGroupTag", "%u", c->tpgt);
 	if (l->tgt->alias[0])
 		text_put(reply, "TargetAlias", l->tgt->alias);
 	return 0;

@@ -24,7 +24,6 @@
 #define RING_ENTRIES  512
 #define AUX_THREADS   2
 #define STOP_GRACE_MS 5000
-#define TPGT	      1
 
 struct ending {
 	struct target_quiet quiet;
@@ -261,7 +260,6 @@ static int start_target(struct odxd *d, const struct config_target *t, struct ta
 {
 	const struct target_config core = {
 		.name = t->name,
-		.tpgt = TPGT,
 		.tokens = t->tokens,
 		.copy = t->copy,
 	};
@@ -336,6 +334,14 @@ static void say_target(const struct odxd *d, const struct config_target *t, stru
 	}
 }
 
+static void say_portal(const struct odxd *d, const char *portal, const char *bound)
+{
+	const char *tag = strchr(portal, ',');
+
+	fprintf(d->say, "listening on %s%s%s\n", bound, tag ? ", portal group " : "",
+		tag ? tag + 1 : "");
+}
+
 static void say_all(const struct odxd *d)
 {
 	const struct config *cfg = &d->opts.cfg;
@@ -343,7 +349,7 @@ static void say_all(const struct odxd *d)
 	if (!d->say)
 		return;
 	for (unsigned i = 0; i < cfg->portals.n; i++)
-		fprintf(d->say, "listening on %s\n", d->bound[i]);
+		say_portal(d, cfg->portals.v[i], d->bound[i]);
 	for (unsigned i = 0; i < cfg->ntargets; i++)
 		say_target(d, &cfg->targets[i], d->targets[i]);
 	fprintf(d->say, "ready\n");

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Portals, limits, targets, and the end of it all.
+ * Limits, targets, and the end of it all; portals are in portal.c.
  */
 #include "iscsi_priv.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "log.h"
-
-#define RETRY_NS (100 * NS_PER_MS)
 
 const struct iscsi_limits iscsi_limits_defaults = {
 	.max_connections = 256,
@@ -27,8 +23,6 @@ const struct iscsi_limits iscsi_limits_defaults = {
 	.max_text = 64u << 10,
 	.arena_bytes = 64u << 20,
 };
-
-static void accept_one(struct portal *p);
 
 /* ---- names ---- */
 
@@ -140,6 +134,12 @@ int iscsi_server_add_target(struct iscsi_server *s, const struct iscsi_target_co
 		return -EINVAL;
 	if (server_find_target(s, name))
 		return -EEXIST;
+	for (unsigned i = 0; i < s->nportals; i++) {
+		int err = target_add_port_group(cfg->target, s->portals[i].tpgt);
+
+		if (err)
+			return err;
+	}
 	tgt = calloc(1, sizeof(*tgt));
 	if (!tgt)
 		return -ENOMEM;
@@ -173,148 +173,6 @@ int iscsi_server_add_target(struct iscsi_server *s, const struct iscsi_target_co
 void iscsi_server_set_discovery_chap(struct iscsi_server *s, const struct iscsi_chap *chap)
 {
 	s->discovery_chap = chap ? *chap : (struct iscsi_chap) { .user = "" };
-}
-
-/* ---- portals ---- */
-
-static void retry_accept(struct ring_timer *timer)
-{
-	accept_one(container_of(timer, struct portal, retry));
-}
-
-static void accepted(struct ring_op *op, int res, unsigned cqe_flags)
-{
-	struct portal *p = container_of(op, struct portal, op);
-	struct iscsi_server *s = p->srv;
-
-	p->busy = false;
-	if (s->stopping) {
-		if (res >= 0)
-			close(res);
-		server_conn_gone(s);
-		return;
-	}
-	if (res >= 0 && s->stats.connections_now >= s->limits.max_connections) {
-		log_warn("connection refused: there are %u already", s->stats.connections_now);
-		close(res);
-	} else if (res >= 0) {
-		if (conn_new(s, res) == -ENOMEM)
-			log_warn("connection refused: out of memory");
-	} else if (res == -EMFILE || res == -ENFILE || res == -ENOBUFS || res == -ENOMEM) {
-		log_warn("no connection can be accepted: %s", strerror(-res));
-		ring_timer_set(s->env.ring, &p->retry, RETRY_NS);
-		return;
-	}
-	accept_one(p);
-}
-
-static void accept_one(struct portal *p)
-{
-	struct io_uring_sqe *sqe;
-
-	if (p->srv->stopping)
-		return;
-	sqe = ring_sqe(p->srv->env.ring);
-	io_uring_prep_accept(sqe, p->fd, NULL, NULL, SOCK_CLOEXEC);
-	ring_submit_op(sqe, &p->op);
-	p->busy = true;
-}
-
-/* "ADDR:PORT" or "[ADDR6]:PORT" into its halves. */
-static bool split_address(const char *text, char *host, size_t cap, const char **ret_port)
-{
-	const char *end = strrchr(text, ':');
-	uint64_t port;
-	size_t len;
-
-	/* getaddrinfo(3) would take any number and cut it to 16 bits. */
-	if (!end || !text_number(end + 1, 65535, &port))
-		return false;
-	len = (size_t)(end - text);
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	} else if (memchr(text, ':', len)) {
-		return false;
-	}
-	if (len == 0 || len >= cap)
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	*ret_port = end + 1;
-	return true;
-}
-
-static int open_socket(const struct addrinfo *ai)
-{
-	int one = 1, err;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (ai->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
-
-static void explain(int res, const char *addr_port, const char *port, char *err, size_t cap)
-{
-	if (res == -EADDRINUSE)
-		snprintf(err, cap,
-			 "port %s is in use; stop what listens there (ss -ltnp) or choose "
-			 "another port",
-			 port);
-	else if (res == -EADDRNOTAVAIL)
-		snprintf(err, cap, "%s: no interface of this machine has that address", addr_port);
-	else if (res == -EACCES)
-		snprintf(err, cap, "port %s needs privileges; choose one above 1023", port);
-	else
-		snprintf(err, cap, "%s: %s", addr_port, strerror(-res));
-}
-
-int iscsi_server_listen(struct iscsi_server *s, const char *addr_port, char *ret_bound,
-			size_t bound_cap, char *err, size_t err_cap)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-					.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
-	struct sockaddr_storage ss = { 0 };
-	socklen_t len = sizeof(ss);
-	struct portal *p = &s->portals[s->nportals];
-	struct addrinfo *ai;
-	char host[64];
-	const char *port;
-	int fd;
-
-	if (s->nportals == MAX_PORTALS) {
-		snprintf(err, err_cap, "more than %d portals", MAX_PORTALS);
-		return -ENOSPC;
-	}
-	if (!split_address(addr_port, host, sizeof(host), &port) ||
-	    getaddrinfo(host, port, &hints, &ai)) {
-		snprintf(err, err_cap,
-			 "%s: not an address and a port; write 127.0.0.1:3260 or [::1]:3260",
-			 addr_port);
-		return -EINVAL;
-	}
-	fd = open_socket(ai);
-	freeaddrinfo(ai);
-	if (fd < 0) {
-		explain(fd, addr_port, port, err, err_cap);
-		return fd;
-	}
-	getsockname(fd, (struct sockaddr *)&ss, &len);
-	conn_print_address(ret_bound, bound_cap, &ss);
-	*p = (struct portal) { .srv = s, .fd = fd };
-	p->op.done = accepted;
-	p->retry.fn = retry_accept;
-	s->nportals++;
-	accept_one(p);
-	return 0;
 }
 
 void iscsi_server_stats(const struct iscsi_server *s, struct iscsi_stats *ret)

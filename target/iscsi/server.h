@@ -52,11 +52,13 @@ int iscsi_server_add_target(struct iscsi_server *s, const struct iscsi_target_co
 void iscsi_server_set_discovery_chap(struct iscsi_server *s, const struct iscsi_chap *chap);
 
 /*
- * Listens on "ADDR:PORT" or "[ADDR6]:PORT" (port 0: the kernel chooses).  Stores
- * the address really bound, same form, in @ret_bound (INET6_ADDRSTRLEN + 16 are
- * enough).  -errno with a one-line reason in @err ("port 3260 is in use; ...").
+ * Listens on "ADDR:PORT" or "[ADDR6]:PORT" (port 0: the kernel chooses), with a
+ * portal group tag behind a comma if it is not 1: every target has one target port per
+ * group.  Stores the address really bound, without the tag, in @ret_bound
+ * (INET6_ADDRSTRLEN + 16 are enough).  -errno with a one-line reason in @err ("port 3260 is in use;
+ * ...").
  */
-int iscsi_server_listen(struct iscsi_server *s, const char *addr_port, char *ret_bound,
+int iscsi_server_listen(struct iscsi_server *s, const char *portal, char *ret_bound,
 			size_t bound_cap, char *err, size_t err_cap);
 
 /*

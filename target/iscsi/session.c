@@ -23,7 +23,7 @@ static uint16_t new_tsih(struct iscsi_server *s)
 }
 
 int session_new(struct iscsi_session **ret, struct iscsi_server *s, struct iscsi_tgt *tgt,
-		const char *initiator, const uint8_t isid[6])
+		uint16_t tpgt, const char *initiator, const uint8_t isid[6])
 {
 	struct iscsi_session *sess = calloc(1, sizeof(*sess));
 	int err;
@@ -52,8 +52,7 @@ int session_new(struct iscsi_session **ret, struct iscsi_server *s, struct iscsi
 		 "%.223s,i,0x%02x%02x%02x%02x%02x%02x", initiator, isid[0], isid[1], isid[2],
 		 isid[3], isid[4], isid[5]);
 	if (tgt) {
-		sess->nexus.rtpi = 1;
-		sess->nexus.tpgt = target_tpgt(tgt->target);
+		sess->nexus.rtpi = sess->nexus.tpgt = tpgt;
 		err = target_nexus_add(tgt->target, &sess->nexus);
 		if (err) {
 			free(sess->pool);
@@ -82,12 +81,14 @@ void session_free(struct iscsi_session *sess)
 }
 
 struct iscsi_session *session_find(struct iscsi_server *s, const struct iscsi_tgt *tgt,
-				   const char *initiator, const uint8_t isid[6])
+				   uint16_t tpgt, const char *initiator, const uint8_t isid[6])
 {
 	struct iscsi_session *sess;
 
+	/* Through another portal group it is another I_T nexus (RFC 7143 4.4.1). */
 	LIST_FOREACH (sess, &s->sessions, link)
-		if (sess->tgt == tgt && memcmp(sess->isid, isid, sizeof(sess->isid)) == 0 &&
+		if (sess->tgt == tgt && sess->nexus.tpgt == tpgt &&
+		    memcmp(sess->isid, isid, sizeof(sess->isid)) == 0 &&
 		    strcmp(sess->initiator, initiator) == 0)
 			return sess;
 	return NULL;

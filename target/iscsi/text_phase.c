@@ -71,6 +71,16 @@ static bool wanted(const struct iscsi_conn *c, const char *value, const struct i
 	return server_allows(tgt, c->sess->initiator);
 }
 
+static void put_portals(const struct iscsi_conn *c, struct writer *w)
+{
+	const struct iscsi_server *s = c->srv;
+	char address[64];
+
+	for (unsigned i = 0; i < s->nportals; i++)
+		if (portal_address(&s->portals[i], c, address, sizeof(address)))
+			text_putf(w, "TargetAddress", "%s,%u", address, s->portals[i].tpgt);
+}
+
 static void put_targets(const struct iscsi_conn *c, const char *value, struct writer *w)
 {
 	const struct iscsi_tgt *tgt;
@@ -79,7 +89,7 @@ static void put_targets(const struct iscsi_conn *c, const char *value, struct wr
 		if (!wanted(c, value, tgt))
 			continue;
 		text_put(w, "TargetName", target_name(tgt->target));
-		text_putf(w, "TargetAddress", "%s,%u", c->local, target_tpgt(tgt->target));
+		put_portals(c, w);
 	}
 }
 

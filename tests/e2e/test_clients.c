@@ -281,6 +281,44 @@ static void sg_lists(void)
 	odxd_stop(o);
 }
 
+/* Two portal groups are two ports of one LUN, as multipath tools see it. */
+static void sg_paths(void)
+{
+	char second[64] = "", uri[256];
+	struct odxd *o;
+	struct run r;
+
+	if (!have("sg_rtpg"))
+		return;
+	o = ODXD("--portal", "127.0.0.1:0,4660", "--lun", "mem:a,size=4M");
+	CU_ASSERT_EQUAL(sscanf(strstr(o->said, "listening on 127.0.0.1:") + 1,
+			       "%*[^\n]\nlistening on %63[^,], portal group 4660", second),
+			1);
+	snprintf(uri, sizeof(uri), "iscsi://%s/" ODXD_IQN "/0", second);
+	r = SG("sg_rtpg", "-d", odxd_uri(o, 0));
+	CU_ASSERT(strstr(r.out, "target port group id : 0x1 ") != NULL);
+	CU_ASSERT(strstr(r.out, "target port group id : 0x1234 ") != NULL);
+	CU_ASSERT(strstr(r.out, "active/optimized") != NULL);
+	run_done(&r);
+	r = SG("sg_rtpg", "-e", "-d", uri);
+	CU_ASSERT(strstr(r.out, "0x1234") != NULL);
+	run_done(&r);
+	r = SG("sg_vpd", "-p", "di", uri);
+	CU_ASSERT(strstr(r.out, "Relative target port: 0x1234") != NULL);
+	CU_ASSERT(strstr(r.out, "Target port group: 0x1234") != NULL);
+	CU_ASSERT(strstr(r.out, ODXD_IQN ",t,0x1234") != NULL);
+	run_done(&r);
+	r = SG("sg_inq", uri);
+	CU_ASSERT(strstr(r.out, "TPGS=1") != NULL);
+	run_done(&r);
+	r = SG("sg_opcodes", "-t", "-R", odxd_uri(o, 0));
+	CU_ASSERT(strstr(r.out, "Abort task set") != NULL);
+	CU_ASSERT(strstr(r.out, "Clear task set") != NULL);
+	CU_ASSERT(strstr(r.out, "Clear ACA") == NULL);
+	run_done(&r);
+	odxd_stop(o);
+}
+
 /* A parameter list into a file, for sg_raw. */
 static const char *list_file(const char *name, const uint8_t *list, size_t len)
 {
@@ -377,6 +415,7 @@ int main(int argc, char **argv)
 		{ "an image in by qemu-img, over by odxcp, out by qemu-img", qemu_image_offloaded },
 		{ "sg_vpd reads all pages, 8Fh above all", sg_vpd_pages },
 		{ "sg_inq, sg_readcap, sg_luns, sg_opcodes, sg_modes, sg_turs", sg_lists },
+		{ "sg_rtpg, sg_vpd and sg_opcodes over two portal groups", sg_paths },
 		{ "sg_raw: POPULATE TOKEN, RECEIVE ROD TOKEN INFORMATION, WRITE USING TOKEN",
 		  sg_raw_commands },
 		TEST_END

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
-#include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
@@ -30,21 +30,32 @@ static void put_digest(uint8_t *at, uint32_t crc)
 		at[i] = (uint8_t)(~crc >> (8 * i));
 }
 
-void peer_connect(struct peer *p, const struct rig *r)
+void peer_connect_to(struct peer *p, const char *addr_port)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)r->port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+					.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	const char *colon = strrchr(addr_port, ':');
+	bool bracket = addr_port[0] == '[';
+	struct addrinfo *ai = NULL;
+	char host[64];
 	int one = 1;
 
-	*p = (struct peer) { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-			     .cmd_sn = 100,
-			     .itt = 1000 };
-	if (p->fd < 0 || connect(p->fd, (struct sockaddr *)&in, sizeof(in)) < 0) {
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - addr_port) - 2 * bracket,
+		 addr_port + bracket);
+	*p = (struct peer) { .fd = -1, .cmd_sn = 100, .itt = 1000 };
+	if (getaddrinfo(host, colon + 1, &hints, &ai) == 0)
+		p->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (p->fd < 0 || connect(p->fd, ai->ai_addr, ai->ai_addrlen) < 0) {
 		perror("peer");
 		abort();
 	}
+	freeaddrinfo(ai);
 	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+void peer_connect(struct peer *p, const struct rig *r)
+{
+	peer_connect_to(p, r->address);
 }
 
 void peer_close(struct peer *p)

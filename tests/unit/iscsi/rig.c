@@ -63,13 +63,11 @@ static void add_targets(struct rig *r)
 		.nallowed = 1,
 	};
 	struct target_config tc = { .name = RIG_TARGET,
-				    .tpgt = 1,
 				    .tokens = { .max_tokens = 10, .max_tombstones = 10 },
 				    .copy = { .chunk = 64 << 10, .window = 4, .copies = 2 } };
 
 	must(target_new(&r->target, &tc, &r->env) == 0, "target");
 	tc.name = RIG_OTHER;
-	tc.tpgt = 7;
 	must(target_new(&r->other, &tc, &r->env) == 0, "target");
 	add_lu(r, r->target, LUN_DISK);
 	add_lu(r, r->target, LUN_SLOW);

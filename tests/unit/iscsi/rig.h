@@ -63,6 +63,7 @@ struct answer {
 };
 
 void peer_connect(struct peer *p, const struct rig *r);
+void peer_connect_to(struct peer *p, const char *addr_port);
 void peer_close(struct peer *p);
 void peer_raw(struct peer *p, const void *bytes, size_t len);
 /* Sends a PDU; data_len and digests are filled in. */

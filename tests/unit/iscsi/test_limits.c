@@ -555,7 +555,9 @@ static void test_listen_errors(void)
 	static const char *const bad[] = { "",		 "3260",	   "127.0.0.1",
 					   "127.0.0.1:", "127.0.0.1:http", "host.name:3260",
 					   "::1:3260",	 "[::1]",	   "127.0.0.1:65536",
-					   ":3260" };
+					   ":3260",	 "127.0.0.1:0,",   "127.0.0.1:0,0",
+					   "[::1]:0,x",	 "127.0.0.1:0,-1", "127.0.0.1:0,65536",
+					   "127.0.0.1,1" };
 	char err[256], bound[128];
 
 	rig_init(&rig);
@@ -567,6 +569,22 @@ static void test_listen_errors(void)
 	}
 	CU_ASSERT(rig_listen(&rig, rig.address, bound, err) < 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "is in use"));
+	rig_end(&rig);
+}
+
+/* The rig has one already. */
+static void test_portals(void)
+{
+	char err[256] = "", bound[128], portal[32];
+
+	rig_init(&rig);
+	rig_start(&rig);
+	for (unsigned i = 2; i <= 16; i++) {
+		snprintf(portal, sizeof(portal), "127.0.0.1:0,%u", i);
+		CU_ASSERT_EQUAL(rig_listen(&rig, portal, bound, err), 0);
+	}
+	CU_ASSERT(rig_listen(&rig, "127.0.0.1:0", bound, err) < 0);
+	CU_ASSERT_STRING_EQUAL(err, "more than 16 portals");
 	rig_end(&rig);
 }
 
@@ -659,6 +677,7 @@ int main(int argc, char **argv)
 		{ "stop: running commands are answered", test_stop_busy },
 		{ "stop: what does not end in time is cut off", test_stop_without_grace },
 		{ "listen: errors say what to do", test_listen_errors },
+		{ "16 portals are listened on, not 17", test_portals },
 		{ "listen: IPv6 addresses in brackets", test_listen_ipv6 },
 		{ "bad limits and secrets are refused", test_config },
 		{ "2,000 logins and logouts leave nothing behind", test_many },

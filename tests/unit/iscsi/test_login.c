@@ -280,7 +280,7 @@ static unsigned chap_login(const char *user, const char *secret, const char *mor
 	CU_ASSERT_EQUAL(answer_login_status(a), 0);
 	CU_ASSERT_EQUAL(a->pdu.flags & ISCSI_LOGIN_TRANSIT, 0);
 	CU_ASSERT_STRING_EQUAL(answer_value(a, "AuthMethod"), "CHAP");
-	CU_ASSERT_STRING_EQUAL(answer_value(a, "TargetPortalGroupTag"), "7");
+	CU_ASSERT_STRING_EQUAL(answer_value(a, "TargetPortalGroupTag"), "1");
 	a = peer_login_step(&p, 0, -1, "CHAP_A=5");
 	CU_ASSERT_EQUAL(answer_login_status(a), 0);
 	respond(a, user, secret, text, sizeof(text));

@@ -52,7 +52,7 @@ static void test_everything(void)
 	const struct config_target *t;
 	int r = load(
 		&cfg,
-		"portals = {\"127.0.0.1:0\", \"[::1]:3260\"}\n"
+		"portals = {\"127.0.0.1:0\", \"[::1]:3260,65535\"}\n"
 		"log-level = debug\n"
 		"limits { max-connections = 7 memory = 32M login-timeout = \"2m\"\n"
 		"         nop-interval = 0 }\n"
@@ -74,7 +74,7 @@ static void test_everything(void)
 
 	CU_ASSERT_EQUAL_FATAL(r, 0);
 	CU_ASSERT_EQUAL(cfg.portals.n, 2);
-	CU_ASSERT_STRING_EQUAL(cfg.portals.v[1], "[::1]:3260");
+	CU_ASSERT_STRING_EQUAL(cfg.portals.v[1], "[::1]:3260,65535");
 	CU_ASSERT_EQUAL(cfg.log_level, LEVEL_DEBUG);
 	CU_ASSERT_EQUAL(cfg.limits.max_connections, 7);
 	CU_ASSERT_EQUAL(cfg.limits.max_sessions, iscsi_limits_defaults.max_sessions);
@@ -139,6 +139,10 @@ static void test_malformed(void)
 	CU_ASSERT(refused("log-level = loud\n", ":1: log-level = \"loud\": must be error,"));
 	CU_ASSERT(refused("portals = {\"127.0.0.1:0\",\n\"localhost\"}\n", ":2: portals"));
 	CU_ASSERT(refused("portals = {\"127.0.0.1:65536\"}\n", ":1: portals"));
+	CU_ASSERT(refused("portals = {\"127.0.0.1:3260,0\"}\n", ":1: portals"));
+	CU_ASSERT(refused("portals = {\"127.0.0.1:3260,65536\"}\n", ":1: portals"));
+	CU_ASSERT(refused("portals = {\"127.0.0.1:3260,\"}\n", ":1: portals"));
+	CU_ASSERT(refused("portals = {\"127.0.0.1:3260,1 \"}\n", ":1: portals"));
 	CU_ASSERT(refused("limits {\n memory 32M }\n", ":2: missing equal sign"));
 	CU_ASSERT(refused(HEAD "lun 0 { path = x read-only = 2 } }", ":2: read-only = \"2\""));
 	CU_ASSERT(refused(HEAD "lun 0 { path = x block-size = 1024 } }", ":2: block-size"));

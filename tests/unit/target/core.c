@@ -31,7 +31,6 @@ static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc
 void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tokens)
 {
 	struct target_config tc = { .name = CORE_NAME,
-				    .tpgt = 1,
 				    .tokens = { .max_tokens = max_tokens ? max_tokens : 1000,
 						.max_tombstones = 1000 },
 				    .copy = { .chunk = 64 << 10, .window = 4, .copies = 2 } };
@@ -42,10 +41,12 @@ void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tok
 	must(ring_new(&c->env.ring, 64, err, sizeof(err)) == 0, err);
 	must(aux_new(&c->env.aux, 1) == 0, "aux");
 	must(target_new(&c->target, &tc, &c->env) == 0, "target");
+	must(target_add_port_group(c->target, 1) == 0, "port group");
 	for (unsigned lun = 0; lun < CORE_LUNS; lun++)
 		add_lu(c, lun, tpc ? tpc : &lu_tpc_defaults);
 	for (unsigned n = 0; n < 2; n++) {
 		snprintf(c->nexus[n].initiator, sizeof(c->nexus[n].initiator), "unit%u", n);
+		c->nexus[n].rtpi = c->nexus[n].tpgt = 1;
 		must(target_nexus_add(c->target, &c->nexus[n]) == 0, "nexus");
 		for (unsigned lun = 0; lun < CORE_LUNS; lun++) {
 			CHECK_KCQ(core_cmd(c, n, lun, &tur, NULL, 0), 0x62900);

@@ -414,6 +414,35 @@ static void supported_functions(void)
 	core_done(&c);
 }
 
+static void port_groups(void)
+{
+	struct scsi_cdb cdb = cdb_of(CMD_REPORT_TARGET_PORT_GROUPS);
+	static const uint8_t want[] = { 0, 0, 0, 24, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0,
+					0, 1, 0, 1,  0, 9, 0, 0, 0, 1, 0, 0, 0, 9 };
+	const struct reply *r;
+	const uint16_t *tags;
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	CU_ASSERT_EQUAL(target_add_port_group(c.target, 9), 0);
+	CU_ASSERT_EQUAL(target_add_port_group(c.target, 1), 0);
+	cdb.len = 1024;
+	r = core_cmd(&c, 0, LUN_A, &cdb, NULL, 0);
+	CHECK_BYTES(r->in, r->in_len, want, sizeof(want));
+	cdb.len = 6;
+	CU_ASSERT_EQUAL(core_cmd(&c, 0, LUN_A, &cdb, NULL, 0)->in_len, 6);
+	cdb.report_format = 2;
+	CHECK_KCQ(core_cmd(&c, 0, LUN_A, &cdb, NULL, 0), 0x52400);
+	/* As many as there are portals. */
+	for (uint16_t tag = 100; tag < 114; tag++)
+		CU_ASSERT_EQUAL(target_add_port_group(c.target, tag), 0);
+	CU_ASSERT_EQUAL(target_add_port_group(c.target, 2), -ENOSPC);
+	CU_ASSERT_EQUAL(target_add_port_group(c.target, 113), 0);
+	CU_ASSERT_EQUAL(target_port_groups(c.target, &tags), TARGET_MAX_PORT_GROUPS);
+	CU_ASSERT_EQUAL(tags[15], 113);
+	core_done(&c);
+}
+
 static void stable_identity(void)
 {
 	static const uint8_t vpd80[6] = { 0x12, 1, 0x80, 0, 255, 0 };
@@ -497,6 +526,7 @@ int main(int argc, char **argv)
 		{ "SYNCHRONIZE CACHE flushes, and judges its range", sync_cache },
 		{ "an errno becomes the sense of its direction", errno_to_sense },
 		{ "LUN RESET ends tasks first and tells everybody 6/29/03", lun_reset },
+		{ "REPORT TARGET PORT GROUPS", port_groups },
 		{ "the task management functions reported", supported_functions },
 		{ "CLEAR TASK SET ends everybody's tasks, others that had some hear 6/2F/00",
 		  clear_task_set },
