@@ -15,7 +15,7 @@
 #include "lu_impl.h"
 
 static const lu_handler *const handlers[] = { lu_spc_handlers, lu_sbc_handlers, lu_tpc_handlers,
-					      lu_receive_handlers };
+					      lu_receive_handlers, lu_pr_handlers };
 
 static lu_handler handler_of(enum scsi_cmd cmd)
 {
@@ -34,7 +34,10 @@ static bool answers_without_lu(enum scsi_cmd cmd)
 /* What only the owner of the ports can answer. */
 static bool is_of_the_port(enum scsi_cmd cmd)
 {
-	return cmd == CMD_REPORT_TARGET_PORT_GROUPS || cmd == CMD_REPORT_SUPPORTED_TMFS;
+	static const uint8_t reservations[] = { 0x16, 0x17, 0x5e, 0x5f };
+
+	return cmd == CMD_REPORT_TARGET_PORT_GROUPS || cmd == CMD_REPORT_SUPPORTED_TMFS ||
+	       memchr(reservations, scsi_ops[cmd].opcode, sizeof(reservations));
 }
 
 static uint8_t log2_ratio(uint32_t physical, uint32_t logical)
@@ -95,6 +98,8 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 		return -ENOMEM;
 	TAILQ_INIT(&lu->tasks);
 	TAILQ_INIT(&lu->ops);
+	TAILQ_INIT(&lu->pr.ops);
+	pr_state_init(&lu->pr.state);
 	lu->bs = bs;
 	lu->cfg = *cfg;
 	lu->env = *env;
@@ -110,6 +115,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	if (bs) {
 		fill_info(lu, cfg, env);
 		lu->cfg.serial = lu->info.serial;
+		lu->cfg.state_dir = NULL; /* the caller's */
 		lu->mode_defaults.wce = !cfg->write_through;
 		lu->mode = lu->mode_defaults;
 	}
@@ -124,6 +130,8 @@ void lu_free(struct lu *lu)
 	assert(TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops));
 	if (lu->bs)
 		token_cancel_all(lu->env.tokens, lu->bs);
+	pr_state_done(&lu->pr.state);
+	free(lu->pr.path);
 	free(lu);
 }
 
@@ -227,15 +235,18 @@ struct sense lu_io_sense(struct lu *lu, int err, enum data_dir dir)
 
 /* ---- unit attentions ---- */
 
-void lu_nexus_init(struct lu_nexus *ln, const struct nexus *nexus)
+void lu_nexus_init(struct lu_nexus *ln, const struct lu *lu, const struct nexus *nexus)
 {
 	cm_results_init(&ln->results);
+	ln->reg = pr_find(&lu->pr.state, nexus->initiator, nexus->rtpi);
 	if (!nexus->shared)
 		lu_ua_add(ln, ASC_POWER_ON_OR_RESET);
 }
 
-void lu_nexus_done(struct lu_nexus *ln)
+void lu_nexus_done(struct lu_nexus *ln, struct lu *lu, const struct nexus *nexus)
 {
+	if (lu->reserved_by == nexus)
+		lu->reserved_by = NULL;
 	cm_results_drop(&ln->results);
 }
 
@@ -292,8 +303,8 @@ static struct sense judge_ready(const struct lu *lu)
 	return sense_good();
 }
 
-/* Everything about @task that can be judged before its data is there. */
-static struct sense judge(struct lu *lu, struct task *task)
+/* Is there such a command, and has nothing else to be said first?  Decodes it. */
+static struct sense judge_command(struct lu *lu, struct task *task)
 {
 	bool third_party = task->cdb_len > 0 && (task->cdb[0] == 0x83 || task->cdb[0] == 0x84);
 	const struct scsi_cdb *req = &task->req;
@@ -316,8 +327,14 @@ static struct sense judge(struct lu *lu, struct task *task)
 	s = scsi_cdb_decode(task->cdb, task->cdb_len, &task->req);
 	if (!sense_is_good(s))
 		return s;
-	if (!lu->supported[req->op->cmd])
-		return unsupported(lu, req->op);
+	return lu->supported[req->op->cmd] ? sense_good() : unsupported(lu, req->op);
+}
+
+/* Everything else about it that can be judged before its data is there. */
+static struct sense judge_request(const struct lu *lu, const struct scsi_cdb *req)
+{
+	struct sense s;
+
 	if (req->op->flags & OP_MEDIUM) {
 		s = judge_ready(lu);
 		if (!sense_is_good(s))
@@ -342,6 +359,7 @@ static void set_status(struct task *task, struct sense s)
 bool lu_accept(struct lu *lu, struct task *task)
 {
 	struct sense s;
+	bool conflict;
 
 	task->lu = lu;
 	task->in_len = 0;
@@ -350,13 +368,19 @@ bool lu_accept(struct lu *lu, struct task *task)
 	task->cancel = NULL;
 	task->verify = NULL;
 	lu->stats.commands++;
-	s = judge(lu, task);
+	s = judge_command(lu, task);
+	conflict = sense_is_good(s) && lu_pr_conflict(lu, task);
+	if (sense_is_good(s) && !conflict)
+		s = judge_request(lu, &task->req);
 	set_status(task, s);
-	if (!sense_is_good(s)) {
+	if (conflict)
+		task->status = SAM_RESERVATION_CONFLICT;
+	if (task->status != SAM_GOOD) {
 		if (lu->bs)
 			lu_tpc_refused(lu, task);
 		log_debug("LUN %u: CDB %02x from %s: %x/%02x/%02x %s", lu->cfg.lun, task->cdb[0],
-			  task->nexus->initiator, s.key, s.asc, s.ascq, sense_text(s));
+			  task->nexus->initiator, s.key, s.asc, s.ascq,
+			  conflict ? "reservation conflict" : sense_text(s));
 		return false;
 	}
 	task->dir = task->req.op->dir;
@@ -407,8 +431,10 @@ void task_end(struct task *task)
 	assert(task->accepted && !task->running);
 	task->accepted = false;
 	TAILQ_REMOVE(&lu->tasks, task, link);
-	if (task->aborted)
-		target_task_ended(lu->target);
+	if (!task->aborted)
+		return;
+	lu_pr_task_ended(lu);
+	target_task_ended(lu->target);
 }
 
 void task_finish(struct task *task, struct sense s)
@@ -509,6 +535,7 @@ void lu_reset(struct lu *lu)
 {
 	lu_abort_tasks(lu, NULL);
 	cm_terminate_background(lu);
+	lu->reserved_by = NULL; /* persistent reservations stay (SPC-4 5.13.1) */
 	lu->mode = lu->mode_defaults;
 	lu->stopped = false;
 }

@@ -43,6 +43,8 @@ struct lu_config {
 	uint32_t physical_block_size;
 	bool read_only;
 	bool write_through; /* WCE is 0 until a host sets it                      */
+	/* Where reservations are kept that outlive the process; NULL: nowhere. */
+	const char *state_dir;
 	/* MAXIMUM TRANSFER LENGTH in blocks, where the front end has a limit; 0: none. */
 	uint32_t max_transfer_blocks;
 	struct lu_tpc_config tpc;
@@ -51,6 +53,7 @@ struct lu_config {
 /* What the LUs of one target share. */
 struct lu_env {
 	struct ring *ring;
+	struct aux *aux;
 	struct copy_engine *copies;
 	struct token_registry *tokens;
 	const char *target_name;

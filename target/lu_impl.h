@@ -9,6 +9,7 @@
 #include "copymgr.h"
 #include "lu.h"
 #include "mode.h"
+#include "pr_state.h"
 #include "target.h"
 
 /* Unit attentions owed to one nexus; more than a few at once tell it nothing new. */
@@ -19,6 +20,15 @@ struct lu_nexus {
 	uint16_t ua[LU_MAX_UA]; /* ASC << 8 | ASCQ, oldest first */
 	unsigned nua;
 	struct cm_results results;
+	const struct pr_reg *reg; /* its registration; NULL: none */
+	bool prevent;		  /* it prevents the removal of the medium */
+};
+
+/* Persistent reservations; lu_pr.c. */
+struct lu_pr {
+	struct pr_state state;
+	TAILQ_HEAD(pr_ops, pr_op) ops; /* PERSISTENT RESERVE OUT, one at a time */
+	char *path;		       /* of the state file; NULL: they end with the process */
 };
 
 struct lu {
@@ -29,12 +39,14 @@ struct lu {
 	struct backstore *bs; /* NULL: stands for the LUNs that do not exist */
 	bool supported[CMD_COUNT];
 	struct mode_state mode, mode_defaults;
-	bool stopped;		  /* START STOP UNIT */
-	bool failed;		  /* the backing file shrank under us */
-	bool removing;		  /* target_remove_lu: no new commands */
-	TAILQ_HEAD(, task) tasks; /* accepted, not ended */
-	TAILQ_HEAD(, cm_op) ops;  /* copy operations that run */
-	unsigned background;	  /* of those, without a task */
+	struct lu_pr pr;
+	const struct nexus *reserved_by; /* RESERVE(6); NULL: nobody */
+	bool stopped;			 /* START STOP UNIT */
+	bool failed;			 /* the backing file shrank under us */
+	bool removing;			 /* target_remove_lu: no new commands */
+	TAILQ_HEAD(, task) tasks;	 /* accepted, not ended */
+	TAILQ_HEAD(, cm_op) ops;	 /* copy operations that run */
+	unsigned background;		 /* of those, without a task */
 	struct lu_stats stats;
 };
 
@@ -46,6 +58,7 @@ extern const lu_handler lu_spc_handlers[CMD_COUNT];
 extern const lu_handler lu_sbc_handlers[CMD_COUNT];
 extern const lu_handler lu_tpc_handlers[CMD_COUNT];
 extern const lu_handler lu_receive_handlers[CMD_COUNT];
+extern const lu_handler lu_pr_handlers[CMD_COUNT];
 
 /* Ends a piece from the loop: status by @s, then done. */
 void task_finish(struct task *task, struct sense s);
@@ -64,14 +77,24 @@ struct writer task_writer(const struct task *task);
 struct sense lu_sbc_judge(const struct lu *lu, const struct scsi_cdb *req);
 
 struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);
-void lu_nexus_init(struct lu_nexus *ln, const struct nexus *nexus);
-void lu_nexus_done(struct lu_nexus *ln);
+void lu_nexus_init(struct lu_nexus *ln, const struct lu *lu, const struct nexus *nexus);
+void lu_nexus_done(struct lu_nexus *ln, struct lu *lu, const struct nexus *nexus);
 void lu_ua_add(struct lu_nexus *ln, unsigned asc_ascq);
 /* Takes the oldest one; 0: none. */
 unsigned lu_ua_take(struct lu_nexus *ln);
 
 /* Of the copies that the task's nexus started here. */
 struct cm_results *lu_results(const struct lu *lu, const struct task *task);
+/* A reservation of another nexus stops @task, whose CDB is decoded. */
+bool lu_pr_conflict(const struct lu *lu, const struct task *task);
+/*
+ * From here on reservations are kept in @dir if an initiator asks for it, and those that
+ * are there hold again.  Blocks; before any nexus knows @lu.  As pr_load.
+ */
+int lu_pr_open(struct lu *lu, const char *dir, char *err, size_t err_cap);
+/* An aborted task has ended; PREEMPT AND ABORT may be waiting for it. */
+void lu_pr_task_ended(struct lu *lu);
+
 /* A command ended before lu_submit: if it was PT or WUT, cm_refused. */
 void lu_tpc_refused(const struct lu *lu, const struct task *task);
 
@@ -97,6 +120,9 @@ void lu_reset(struct lu *lu);
 bool lu_has_aborted_tasks(const struct lu *lu);
 /* target.c: every nexus but @by (may be NULL) is owed this unit attention of @lu. */
 void target_tell_others(struct lu *lu, const struct nexus *by, unsigned asc_ascq);
+/* target.c: calls @fn for every nexus of the target. */
+void target_each_nexus(struct lu *lu, void (*fn)(struct lu *lu, struct nexus *n, void *arg),
+		       void *arg);
 /* target.c: a task or a copy ended; a reset or the target's end may be waiting for it. */
 void target_task_ended(struct target *t);
 

@@ -58,6 +58,7 @@ int target_new(struct target **ret, const struct target_config *cfg, const struc
 	LIST_INIT(&t->nexuses);
 	TAILQ_INIT(&t->resets);
 	t->lu_env = (struct lu_env) { .ring = env->ring,
+				      .aux = env->aux,
 				      .target_name = t->name,
 				      .foreign_ports = cfg->foreign_ports };
 	tokens.target_name = t->name;
@@ -185,6 +186,12 @@ int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config
 		return res;
 	}
 	t->lus[c.lun]->target = t;
+	res = cfg->state_dir ? lu_pr_open(t->lus[c.lun], cfg->state_dir, err, err_cap) : 0;
+	if (res < 0) {
+		lu_free(t->lus[c.lun]);
+		t->lus[c.lun] = NULL;
+		return res;
+	}
 	LIST_FOREACH (n, &t->nexuses, link) {
 		n->by_lun[c.lun] = calloc(1, sizeof(struct lu_nexus));
 		if (!n->by_lun[c.lun]) {
@@ -193,15 +200,15 @@ int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config
 			snprintf(err, err_cap, "LUN %u: out of memory", c.lun);
 			return -ENOMEM;
 		}
-		lu_nexus_init(n->by_lun[c.lun], n);
+		lu_nexus_init(n->by_lun[c.lun], t->lus[c.lun], n);
 	}
 	return 0;
 }
 
-static void drop_lu_nexus(struct nexus *nexus, unsigned lun)
+static void drop_lu_nexus(struct target *t, struct nexus *nexus, unsigned lun)
 {
 	if (nexus->by_lun[lun])
-		lu_nexus_done(nexus->by_lun[lun]);
+		lu_nexus_done(nexus->by_lun[lun], t->lus[lun], nexus);
 	free(nexus->by_lun[lun]);
 	nexus->by_lun[lun] = NULL;
 }
@@ -219,7 +226,7 @@ static void removal_over(struct target_removal *r)
 	int err;
 
 	LIST_FOREACH (n, &t->nexuses, link)
-		drop_lu_nexus(n, r->lun);
+		drop_lu_nexus(t, n, r->lun);
 	t->lus[r->lun] = NULL;
 	lu_free(lu);
 	err = bs_close(bs);
@@ -356,10 +363,10 @@ unsigned target_luns(const struct target *t, uint16_t *ret, unsigned cap)
 	return n;
 }
 
-static void free_lu_nexuses(struct nexus *nexus)
+static void free_lu_nexuses(struct target *t, struct nexus *nexus)
 {
 	for (unsigned i = 0; nexus->by_lun && i < TARGET_MAX_LUNS; i++)
-		drop_lu_nexus(nexus, i);
+		drop_lu_nexus(t, nexus, i);
 	free(nexus->by_lun);
 	nexus->by_lun = NULL;
 }
@@ -374,10 +381,10 @@ int target_nexus_add(struct target *t, struct nexus *nexus)
 			continue;
 		nexus->by_lun[i] = calloc(1, sizeof(struct lu_nexus));
 		if (!nexus->by_lun[i]) {
-			free_lu_nexuses(nexus);
+			free_lu_nexuses(t, nexus);
 			return -ENOMEM;
 		}
-		lu_nexus_init(nexus->by_lun[i], nexus);
+		lu_nexus_init(nexus->by_lun[i], t->lus[i], nexus);
 	}
 	nexus->id = ++t->next_nexus;
 	LIST_INSERT_HEAD(&t->nexuses, nexus, link);
@@ -386,9 +393,8 @@ int target_nexus_add(struct target *t, struct nexus *nexus)
 
 void target_nexus_remove(struct target *t, struct nexus *nexus)
 {
-	(void)t;
 	LIST_REMOVE(nexus, link);
-	free_lu_nexuses(nexus);
+	free_lu_nexuses(t, nexus);
 }
 
 static struct lu *find_lu(const struct target *t, uint64_t wire)
@@ -408,6 +414,15 @@ bool target_accept(struct target *t, uint64_t lun, struct task *task)
 	struct lu *lu = find_lu(t, lun);
 
 	return lu_accept(lu ? lu : t->absent, task);
+}
+
+void target_each_nexus(struct lu *lu, void (*fn)(struct lu *lu, struct nexus *n, void *arg),
+		       void *arg)
+{
+	struct nexus *n;
+
+	LIST_FOREACH (n, &lu->target->nexuses, link)
+		fn(lu, n, arg);
 }
 
 void target_tell_others(struct lu *lu, const struct nexus *by, unsigned asc_ascq)

@@ -13,6 +13,8 @@ static void must(bool ok, const char *what)
 	abort();
 }
 
+const char *core_state_dir;
+
 static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc)
 {
 	struct bs_config bc = { .path = "mem:unit", .size = CORE_LU_SIZE };
@@ -20,6 +22,7 @@ static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc
 	struct backstore *bs;
 	char err[256] = "";
 
+	lc.state_dir = core_state_dir;
 	bc.block_size = lc.block_size = lun == LUN_4K ? 4096 : 512;
 	bc.read_only = lc.read_only = lun == LUN_RO;
 	bc.fault = lun == LUN_SLOW ? "write-delay:50+read-delay:50" : NULL;
@@ -44,8 +47,9 @@ void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tok
 	must(target_add_port_group(c->target, 1) == 0, "port group");
 	for (unsigned lun = 0; lun < CORE_LUNS; lun++)
 		add_lu(c, lun, tpc ? tpc : &lu_tpc_defaults);
-	for (unsigned n = 0; n < 2; n++) {
-		snprintf(c->nexus[n].initiator, sizeof(c->nexus[n].initiator), "unit%u", n);
+	for (unsigned n = 0; n < CORE_NEXUSES; n++) {
+		snprintf(c->nexus[n].initiator, sizeof(c->nexus[n].initiator),
+			 "iqn.2001-04.com.example:unit%u,i,0x0123456789a%u", n, n);
 		c->nexus[n].rtpi = c->nexus[n].tpgt = 1;
 		must(target_nexus_add(c->target, &c->nexus[n]) == 0, "nexus");
 		for (unsigned lun = 0; lun < CORE_LUNS; lun++) {
@@ -57,7 +61,7 @@ void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tok
 
 void core_done(struct core *c)
 {
-	for (unsigned n = 0; n < 2; n++)
+	for (unsigned n = 0; n < CORE_NEXUSES; n++)
 		target_nexus_remove(c->target, &c->nexus[n]);
 	CU_ASSERT_EQUAL(target_free(c->target), 0);
 	aux_free(c->env.aux);
@@ -267,5 +271,7 @@ unsigned kcq(const struct reply *r)
 		return 0xabab;
 	if (r->status == SAM_GOOD)
 		return 0;
+	if (r->status != SAM_CHECK_CONDITION)
+		return (unsigned)r->status << 24;
 	return (unsigned)r->sense.key << 16 | sense_asc_ascq(r->sense);
 }

@@ -16,12 +16,13 @@
 #define LUN_RO	     3 /* read-only        */
 #define LUN_SLOW     4 /* every read and write takes 50 ms longer */
 #define CORE_LUNS    5
+#define CORE_NEXUSES 4
 #define CORE_LU_SIZE (4ull << 20)
 
 struct core {
 	struct bs_env env;
 	struct target *target;
-	struct nexus nexus[2];
+	struct nexus nexus[CORE_NEXUSES];
 };
 
 struct reply {
@@ -31,6 +32,9 @@ struct reply {
 	size_t in_len;
 	uint8_t in[TASK_MAX_PARAM];
 };
+
+/* Where the next core_init lets reservations be kept; NULL: nowhere. */
+extern const char *core_state_dir;
 
 /* Builds everything; @tpc NULL: defaults, @max_tokens 0: default.  Unit attentions are taken. */
 void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tokens);
@@ -78,7 +82,8 @@ const struct reply *core_rrti(struct core *c, unsigned nexus, unsigned lun, uint
 void core_token(struct core *c, unsigned lun, const struct tpc_range *r, unsigned n,
 		uint8_t token[ROD_TOKEN_LEN]);
 
-/* Sense as 0xKAAQQ: key, ASC, ASCQ. */
+/* Sense as 0xKAAQQ: key, ASC, ASCQ; another status than GOOD and CHECK CONDITION: 0xSS000000. */
+#define CORE_CONFLICT 0x18000000u
 unsigned kcq(const struct reply *r);
 #define CHECK_KCQ(reply, want) CU_ASSERT_EQUAL(kcq(reply), (want))
 #define CHECK_GOOD(reply)      CU_ASSERT_EQUAL(kcq(reply), 0)
