@@ -92,7 +92,7 @@ bool lu_pr_conflict(const struct lu *lu, const struct task *task);
  * are there hold again.  Blocks; before any nexus knows @lu.  As pr_load.
  */
 int lu_pr_open(struct lu *lu, const char *dir, char *err, size_t err_cap);
-/* An aborted task has ended; PREEMPT AND ABORT may be waiting for it. */
+/* An aborted task or a copy has ended; PREEMPT AND ABORT may be waiting for it. */
 void lu_pr_task_ended(struct lu *lu);
 
 /* A command ended before lu_submit: if it was PT or WUT, cm_refused. */
