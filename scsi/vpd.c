@@ -144,8 +144,21 @@ static void put_characteristics(struct writer *w, const struct lu_info *lu)
 
 static void put_provisioning(struct writer *w, const struct lu_info *lu)
 {
-	wr_u8(w, 0);			   /* no threshold sets */
-	wr_u8(w, lu->lbprz ? 0x04 : 0x00); /* LBPRZ = 001b */
+	static const struct {
+		enum scsi_cmd cmd;
+		uint8_t bit;
+	} ways[] = {
+		{ CMD_UNMAP, 0x80 },	     /* LBPU    */
+		{ CMD_WRITE_SAME_16, 0x40 }, /* LBPWS   */
+		{ CMD_WRITE_SAME_10, 0x20 }, /* LBPWS10 */
+	};
+	uint8_t flags = lu->lbprz ? 0x04 : 0x00; /* LBPRZ = 001b; ANC_SUP = 0 */
+
+	for (size_t i = 0; lu->lbpme && i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (lu_supports(lu, &scsi_ops[ways[i].cmd]))
+			flags |= ways[i].bit;
+	wr_u8(w, 0); /* no threshold sets, so no log page of them either */
+	wr_u8(w, flags);
 	wr_u8(w, lu->lbpme ? 0x02 : 0x00); /* thin; else fully provisioned */
 	wr_u8(w, 0);
 }

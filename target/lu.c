@@ -14,8 +14,9 @@
 #include "log.h"
 #include "lu_impl.h"
 
-static const lu_handler *const handlers[] = { lu_spc_handlers, lu_sbc_handlers, lu_tpc_handlers,
-					      lu_receive_handlers, lu_pr_handlers };
+static const lu_handler *const handlers[] = { lu_spc_handlers,	 lu_sbc_handlers,
+					      lu_tpc_handlers,	 lu_receive_handlers,
+					      lu_space_handlers, lu_pr_handlers };
 
 static lu_handler handler_of(enum scsi_cmd cmd)
 {
@@ -81,6 +82,7 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 			    .optimal_granularity = cfg->block_size > 4096 ? cfg->block_size : 4096,
 			    .rod_types = { ROD_TYPE_PIT_CHANGE_VULNERABLE } },
 	};
+	lu_space_info(lu, i);
 	snprintf(i->serial, sizeof(i->serial), "%s", cfg->serial);
 	if (i->max_transfer_blocks && i->opt_transfer_blocks > i->max_transfer_blocks)
 		i->opt_transfer_blocks = i->max_transfer_blocks;
@@ -114,6 +116,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	}
 	if (bs) {
 		fill_info(lu, cfg, env);
+		lu->supported[CMD_UNMAP] = lu->info.lbpme;
 		lu->cfg.serial = lu->info.serial;
 		lu->cfg.state_dir = NULL; /* the caller's */
 		lu->mode_defaults.wce = !cfg->write_through;

@@ -15,6 +15,18 @@
 /* Unit attentions owed to one nexus; more than a few at once tell it nothing new. */
 #define LU_MAX_UA 4
 
+/*
+ * One UNMAP, as VPD B0h says: all its descriptors together (more than 1 Mi blocks would
+ * look insane to iscsi-test-cu), and how many.
+ */
+#define LU_MAX_UNMAP_BLOCKS	 (1u << 20)
+#define LU_MAX_UNMAP_DESCRIPTORS 256u
+/* One WRITE SAME, in bytes: written at 10 MB/s it ends within Linux' 30 s. */
+#define LU_MAX_WRITE_SAME (256ull << 20)
+/* One GET LBA STATUS: descriptors, and extents looked at. */
+#define LU_MAX_LBA_STATUS 256u
+#define LU_MAX_EXTENTS	  1024u
+
 /* What a logical unit keeps for one I_T nexus. */
 struct lu_nexus {
 	uint16_t ua[LU_MAX_UA]; /* ASC << 8 | ASCQ, oldest first */
@@ -56,6 +68,7 @@ typedef void (*lu_handler)(struct lu *lu, struct task *task);
 /* One table per standard, indexed by enum scsi_cmd; NULL: not there. */
 extern const lu_handler lu_spc_handlers[CMD_COUNT];
 extern const lu_handler lu_sbc_handlers[CMD_COUNT];
+extern const lu_handler lu_space_handlers[CMD_COUNT];
 extern const lu_handler lu_tpc_handlers[CMD_COUNT];
 extern const lu_handler lu_receive_handlers[CMD_COUNT];
 extern const lu_handler lu_pr_handlers[CMD_COUNT];
@@ -75,6 +88,15 @@ struct writer task_writer(const struct task *task);
 
 /* Judges range, protection and write access, where the command's row has them (SBC-4 4.x). */
 struct sense lu_sbc_judge(const struct lu *lu, const struct scsi_cdb *req);
+
+/* lu_space.c: what @i says of provisioning, when block size and backstore are known. */
+void lu_space_info(const struct lu *lu, struct lu_info *i);
+/*
+ * lu_fill.c: makes ranges of the medium (bytes, whole blocks; copied) zeros or holes or,
+ * with IO_WRITE, copies of @block; finishes the task's piece.  Ends soon when aborted.
+ */
+void lu_fill(struct task *task, enum io_op op, const uint8_t *block,
+	     const struct byte_range *ranges, unsigned n);
 
 struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);
 void lu_nexus_init(struct lu_nexus *ln, const struct lu *lu, const struct nexus *nexus);

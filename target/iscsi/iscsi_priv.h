@@ -45,11 +45,10 @@
 #define NS_PER_S	1000000000ull
 #define NS_PER_MS	1000000ull
 
-/* Sense for what goes wrong in the transport (RFC 7143 11.4.7.2), SPC-4's 0E/03 and 49/00. */
+/* Sense for what goes wrong in the transport (RFC 7143 11.4.7.2), SPC-4's 49/00. */
 enum {
 	ASC_UNEXPECTED_UNSOLICITED_DATA = 0x0c0c,
 	ASC_INCORRECT_AMOUNT_OF_DATA = 0x0c0d,
-	ASC_INVALID_FIELD_IN_COMMAND_IU = 0x0e03,
 	ASC_PROTOCOL_SERVICE_CRC = 0x4705,
 	ASC_INVALID_MESSAGE = 0x4900,
 };

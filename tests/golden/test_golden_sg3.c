@@ -127,6 +127,9 @@ static void small_pages(void)
 	says("Non-rotating medium");
 	vpd(0xb2, &lu);
 	says("(LBPRZ): 1");
+	says("Unmap command supported (LBPU): 1");
+	says("(LBPWS): 1");
+	says("(LBPWS10): 1");
 	says("Provisioning type: 2");
 }
 

@@ -120,6 +120,7 @@ static void names_that_do_not_fit_are_left_out(void)
 static void small_pages(void)
 {
 	struct lu_info lu = sample_lu();
+	bool only_unmap[CMD_COUNT] = { false };
 	uint8_t want[64] = { 0 };
 
 	CU_ASSERT_EQUAL(encode(0x80, &lu), 20);
@@ -135,6 +136,14 @@ static void small_pages(void)
 	lu.opt_transfer_blocks = 0x800;
 	test_hex("00 B0 00 3C 00 00 00 08 00 00 12 34 00 00 08 00", want, 64);
 	CHECK_BYTES(page, encode(0xb0, &lu), want, 64);
+	lu.max_unmap_blocks = 1u << 20;
+	lu.max_unmap_descriptors = 256;
+	lu.unmap_granularity = 8;
+	lu.max_write_same_blocks = 0x80000;
+	test_hex("00 B0 00 3C 00 00 00 08 00 00 12 34 00 00 08 00 00000000"
+		 "00100000 00000100 00000008 80000000 0000000000080000",
+		 want, 64);
+	CHECK_BYTES(page, encode(0xb0, &lu), want, 64);
 
 	memset(want, 0, sizeof(want));
 	test_hex("00 B1 00 3C 00 01", want, 64);
@@ -143,7 +152,11 @@ static void small_pages(void)
 	encode(0xb1, &lu);
 	CU_ASSERT_EQUAL(page[5], 0);
 
-	test_hex("00 B2 00 04 00 04 02 00", want, 64);
+	test_hex("00 B2 00 04 00 E4 02 00", want, 64);
+	CHECK_BYTES(page, encode(0xb2, &lu), want, 8);
+	lu.supported = only_unmap;
+	only_unmap[CMD_UNMAP] = true;
+	test_hex("00 B2 00 04 00 84 02 00", want, 64);
 	CHECK_BYTES(page, encode(0xb2, &lu), want, 8);
 	lu.lbpme = lu.lbprz = false;
 	test_hex("00 B2 00 04 00 00 00 00", want, 64);
