@@ -53,6 +53,10 @@ int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs
 	if (cfg->block_size != 512 && cfg->block_size != 4096)
 		return bs_fail(err, err_cap, -EINVAL, "%s: block size %u: give 512 or 4096",
 			       cfg->path, cfg->block_size);
+	if (cfg->encrypt && !mem)
+		return bs_fail(err, err_cap, -EINVAL,
+			       "%s: only memory can be encrypted (mem:NAME): leave out encrypt",
+			       cfg->path);
 	r = (mem ? mem_open : file_open)(&bs, cfg, env, err, err_cap);
 	if (r < 0)
 		return r;
@@ -137,6 +141,17 @@ bool bs_read_only(const struct backstore *bs)
 uint32_t bs_physical_block(const struct backstore *bs)
 {
 	return bs->physical_block;
+}
+
+bool bs_encrypted(const struct backstore *bs)
+{
+	return bs->encrypted;
+}
+
+int bs_rekey(struct backstore *bs)
+{
+	assert(bs->encrypted && bs->ops->rekey);
+	return bs->ops->rekey(bs);
 }
 
 bool bs_thin(const struct backstore *bs)

@@ -113,6 +113,7 @@ struct bs_config {
 	bool direct; /* O_DIRECT */
 	/* Of a file that is created: thin ones start as a hole, full ones with all their space. */
 	enum bs_provisioning provisioning;
+	bool encrypt;	   /* memory only: it holds ciphertext, under a key of this run */
 	const char *fault; /* fault injection, see fault.h; NULL: none */
 };
 
@@ -149,6 +150,12 @@ bool bs_read_only(const struct backstore *bs);
 uint32_t bs_physical_block(const struct backstore *bs); /* bytes, 512 at least */
 /* Thin: IO_DISCARD gives space back.  Never so when opened as BS_FULL. */
 bool bs_thin(const struct backstore *bs);
+/*
+ * What is stored is encrypted.  bs_rekey (only then, nothing in flight, no live rod)
+ * drops the key, and with it all that was written; -errno: the old key stays.
+ */
+bool bs_encrypted(const struct backstore *bs);
+int bs_rekey(struct backstore *bs);
 /* Bytes of one unit of space; smaller or unaligned parts of it are zeroed, not given back. */
 uint32_t bs_discard_granularity(const struct backstore *bs);
 /* -ENODATA when the file is shorter than it was when opened; cheap, call each second. */

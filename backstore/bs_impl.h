@@ -27,6 +27,7 @@ struct bs_ops {
 	int (*check)(struct backstore *bs); /* as bs_check; NULL: always well */
 	/* How many bytes the storage has now; -errno.  NULL: its size never changes. */
 	int (*size_now)(struct backstore *bs, uint64_t *ret);
+	int (*rekey)(struct backstore *bs); /* as bs_rekey; NULL: it encrypts nothing */
 };
 
 /* Embedded as the first member of every kind's own struct. */
@@ -40,6 +41,7 @@ struct backstore {
 	bool read_only;
 	bool thin;    /* IO_DISCARD reaches the kind only then */
 	bool created; /* this open made the file */
+	bool encrypted;
 
 	struct fence fence;
 	struct itree guard; /* the ranges of all live rods */

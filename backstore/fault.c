@@ -206,11 +206,17 @@ static int fault_close(struct backstore *bs)
 	return r;
 }
 
+static int fault_rekey(struct backstore *bs)
+{
+	return bs_rekey(to_fault(bs)->inner);
+}
+
 static const struct bs_ops fault_ops = {
 	.close = fault_close,
 	.submit = fault_submit,
 	.extents = fault_extents,
 	.check = fault_check,
+	.rekey = fault_rekey,
 };
 
 /* The words of a SPEC: how many numbers follow, and where they go. */
@@ -322,6 +328,7 @@ int fault_wrap(struct backstore **ret, struct backstore *inner, const char *spec
 	}
 	f->bs.size = bs_size(inner);
 	f->bs.thin = bs_thin(inner);
+	f->bs.encrypted = bs_encrypted(inner);
 	f->bs.granularity = bs_discard_granularity(inner);
 	f->inner = inner;
 	f->p = p;

@@ -3,7 +3,8 @@
  * Anonymous memory as a backstore, for tests and demonstrations.  It knows its
  * holes: one flag per chunk tells whether anything was written there.  Transfers
  * go in bounded steps, one per turn of the loop, through the same resuming of
- * short ones as with files.
+ * short ones as with files.  With a cipher it holds only what that makes of the data;
+ * a chunk that was never written is zeros all the same.
  */
 #include <assert.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "bs_impl.h"
+#include "cipher.h"
 
 #define MEM_STEP  (1u << 20)
 #define MEM_CHUNK (64u << 10)
@@ -20,6 +22,7 @@ struct mem_bs {
 	struct backstore bs;
 	char *mem;
 	unsigned char *written; /* per MEM_CHUNK */
+	struct cipher *cipher;	/* NULL: plain */
 };
 
 static struct mem_bs *to_mem(struct backstore *bs)
@@ -27,31 +30,90 @@ static struct mem_bs *to_mem(struct backstore *bs)
 	return container_of(bs, struct mem_bs, bs);
 }
 
+/* Zeros where something was written before, or will be. */
+static void store_zeros(struct mem_bs *m, uint64_t off, uint64_t len)
+{
+	static const char zeros[CIPHER_SECTOR];
+
+	if (!m->cipher) {
+		memset(m->mem + off, 0, len);
+		return;
+	}
+	for (uint64_t end = off + len; off < end; off += CIPHER_SECTOR)
+		cipher_seal(m->cipher, off, m->mem + off, zeros);
+}
+
+/* From here on something is written in this chunk. */
+static void mark_chunk(struct mem_bs *m, uint64_t chunk)
+{
+	uint64_t off = chunk * MEM_CHUNK;
+
+	if (!m->written[chunk] && m->cipher)
+		store_zeros(m, off, m->bs.size - off < MEM_CHUNK ? m->bs.size - off : MEM_CHUNK);
+	m->written[chunk] = 1;
+}
+
 static void mark(struct mem_bs *m, uint64_t off, uint64_t len)
 {
 	for (uint64_t i = off / MEM_CHUNK; i <= (off + len - 1) / MEM_CHUNK; i++)
-		m->written[i] = 1;
+		mark_chunk(m, i);
+}
+
+/* The next @n bytes of the io's vector from or to @buf; @at and @in say where it stands. */
+static void vector_copy(const struct io *io, unsigned *at, size_t *in, char *buf, size_t n)
+{
+	while (n > 0) {
+		struct iovec *v = &io->iov[*at];
+		size_t part = v->iov_len - *in < n ? v->iov_len - *in : n;
+
+		assert(*at < io->niov);
+		if (part && io->op == IO_READ)
+			memcpy((char *)v->iov_base + *in, buf, part);
+		else if (part)
+			memcpy(buf, (char *)v->iov_base + *in, part);
+		buf += part;
+		n -= part;
+		*in += part;
+		if (*in == v->iov_len) {
+			*at += 1;
+			*in = 0;
+		}
+	}
+}
+
+/* One sector at a time, which the vector may cut in two. */
+static void cipher_step(struct mem_bs *m, struct io *io, uint64_t len)
+{
+	uint64_t off = io->off + io->progress, end = off + len;
+	char sector[CIPHER_SECTOR];
+	unsigned at = 0;
+	size_t in = 0;
+
+	for (; off < end; off += CIPHER_SECTOR) {
+		if (io->op == IO_READ && m->written[off / MEM_CHUNK])
+			cipher_open(m->cipher, off, sector, m->mem + off);
+		else
+			memset(sector, 0, sizeof(sector));
+		vector_copy(io, &at, &in, sector, sizeof(sector));
+		if (io->op == IO_WRITE)
+			cipher_seal(m->cipher, off, m->mem + off, sector);
+	}
+}
+
+static void plain_step(struct mem_bs *m, struct io *io, uint64_t len)
+{
+	unsigned at = 0;
+	size_t in = 0;
+
+	vector_copy(io, &at, &in, m->mem + io->off + io->progress, len);
 }
 
 /* Copies the next @len bytes between the io's vector and the memory. */
 static void copy_step(struct mem_bs *m, struct io *io, uint64_t len)
 {
-	char *at = m->mem + io->off + io->progress;
-	uint64_t left = len;
-
-	for (unsigned i = 0; left > 0; i++) {
-		size_t n = io->iov[i].iov_len < left ? io->iov[i].iov_len : (size_t)left;
-
-		assert(i < io->niov);
-		if (io->op == IO_READ && n)
-			memcpy(io->iov[i].iov_base, at, n);
-		else if (n)
-			memcpy(at, io->iov[i].iov_base, n);
-		at += n;
-		left -= n;
-	}
 	if (io->op == IO_WRITE)
 		mark(m, io->off + io->progress, len);
+	(m->cipher ? cipher_step : plain_step)(m, io, len);
 	iov_advance(io->iov, io->niov, len);
 }
 
@@ -68,12 +130,13 @@ static void zero_step(struct mem_bs *m, struct io *io, uint64_t len)
 			n = end - off;
 		if (!m->written[chunk]) {
 			/* zeros already */
-			m->written[chunk] = io->op == IO_ZERO;
+			if (io->op == IO_ZERO)
+				mark_chunk(m, chunk);
 		} else if (io->op == IO_DISCARD && n == MEM_CHUNK &&
 			   madvise(m->mem + off, n, MADV_DONTNEED) == 0) {
 			m->written[chunk] = 0;
 		} else {
-			memset(m->mem + off, 0, n);
+			store_zeros(m, off, n);
 		}
 		off += n;
 	}
@@ -96,7 +159,7 @@ static void mem_step(struct ring_post *post)
 	}
 	if (len > MEM_STEP)
 		len = MEM_STEP;
-	len = bs_tamper_len(&m->bs, len, 1);
+	len = bs_tamper_len(&m->bs, len, m->cipher ? CIPHER_SECTOR : 1);
 	(io->op == IO_READ || io->op == IO_WRITE ? copy_step : zero_step)(m, io, len);
 	io->progress += len;
 	io->retries = 0;
@@ -138,15 +201,22 @@ static int mem_close(struct backstore *bs)
 	if (m->mem)
 		munmap(m->mem, m->bs.size);
 	free(m->written);
+	cipher_free(m->cipher);
 	bs_done(&m->bs);
 	free(m);
 	return 0;
+}
+
+static int mem_rekey(struct backstore *bs)
+{
+	return cipher_rekey(to_mem(bs)->cipher);
 }
 
 static const struct bs_ops mem_ops = {
 	.close = mem_close,
 	.submit = mem_submit,
 	.extents = mem_extents,
+	.rekey = mem_rekey,
 };
 
 static int judge_size(const struct bs_config *cfg, char *err, size_t err_cap)
@@ -180,6 +250,9 @@ int mem_open(struct backstore **ret, const struct bs_config *cfg, const struct b
 	m->bs.thin =
 		cfg->provisioning == BS_THIN || (cfg->provisioning == BS_AUTO && !cfg->read_only);
 	m->bs.granularity = MEM_CHUNK;
+	m->bs.encrypted = cfg->encrypt;
+	if (cfg->encrypt && cipher_new(&m->cipher) < 0)
+		goto fail;
 	mem = mmap(NULL, cfg->size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED)

@@ -232,6 +232,7 @@ static int open_lun(struct odxd *d, struct target *target, const struct config_l
 		.block_size = lun->block_size,
 		.read_only = lun->read_only,
 		.direct = lun->direct,
+		.encrypt = lun->encrypt,
 		.provisioning = lun->provisioning,
 		.fault = lun->fault,
 	};

@@ -117,6 +117,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 		.block_size = lun->block_size,
 		.read_only = lun->read_only,
 		.direct = lun->direct,
+		.encrypt = lun->encrypt,
 		.provisioning = lun->provisioning,
 		.fault = lun->fault,
 	};

@@ -127,6 +127,66 @@ static void memory_without_a_size_or_with_half_blocks_is_refused(void)
 	fixture_done(&fx);
 }
 
+static struct backstore *open_encrypted(const char *fault)
+{
+	struct bs_config cfg = {
+		.path = "mem:", .size = SIZE, .block_size = 512, .encrypt = true, .fault = fault
+	};
+
+	return must_open(&fx, &cfg);
+}
+
+static void encrypted_memory_agrees_with_a_model(void)
+{
+	struct backstore *bs;
+
+	fixture_init(&fx);
+	bs = open_encrypted(NULL);
+	CU_ASSERT(bs_encrypted(bs));
+	check_against_model(&fx, bs, 300, MEMORY_ODD);
+	bs_close(bs);
+	bs = open_encrypted("short:2+again:3");
+	CU_ASSERT(bs_encrypted(bs));
+	check_against_model(&fx, bs, 300, MEMORY_ODD);
+	bs_close(bs);
+	fixture_done(&fx);
+}
+
+static void another_key_makes_what_was_written_unreadable(void)
+{
+	unsigned char data[4096], back[4096];
+	struct backstore *bs;
+
+	fixture_init(&fx);
+	bs = open_encrypted(NULL);
+	fill_pattern(data, sizeof(data), 0, 4);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 8192, data, sizeof(data), 0), 0);
+	CU_ASSERT_EQUAL(bs_rekey(bs), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 8192, back, sizeof(back), 0), 0);
+	for (unsigned i = 0; i < sizeof(data); i += 512)
+		CU_ASSERT_NOT_EQUAL(memcmp(back + i, data + i, 512), 0);
+	/* Under the new key all is as ever, and what was never written is still zeros. */
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 8192, data, sizeof(data), 0), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 8192, back, sizeof(back), 0), 0);
+	CHECK_BYTES(back, sizeof(back), data, sizeof(data));
+	memset(data, 0, sizeof(data));
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, MIB, back, sizeof(back), 0), 0);
+	CHECK_BYTES(back, sizeof(back), data, sizeof(data));
+	bs_close(bs);
+	fixture_done(&fx);
+}
+
+static void only_memory_is_encrypted(void)
+{
+	struct bs_config cfg = { .path = "/nowhere", .block_size = 512, .encrypt = true };
+	struct backstore *bs;
+
+	fixture_init(&fx);
+	CU_ASSERT_EQUAL(bs_open(&bs, &cfg, &fx.env, fx.err, sizeof(fx.err)), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fx.err, "only memory"));
+	fixture_done(&fx);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -139,6 +199,10 @@ int main(int argc, char **argv)
 		  zeroed_memory_stays_allocated_and_discarded_memory_does_not },
 		{ "memory without a size or with half blocks is refused",
 		  memory_without_a_size_or_with_half_blocks_is_refused },
+		{ "encrypted memory agrees with a model", encrypted_memory_agrees_with_a_model },
+		{ "another key makes what was written unreadable",
+		  another_key_makes_what_was_written_unreadable },
+		{ "only memory is encrypted", only_memory_is_encrypted },
 		TEST_END,
 	};
 

@@ -266,7 +266,7 @@ static void test_lun_option(void)
 	CU_ASSERT_EQUAL(
 		config_add_lun(
 			&cfg, NULL,
-			"/a\\,b\\\\c\\d,size=1G,block-size=4096,read-only,direct,"
+			"/a\\,b\\\\c\\d,size=1G,block-size=4096,read-only,direct,encrypt,"
 			"provisioning=thin,serial=x\\,y,fault=short:3+again:2,odx.deadline=1s",
 			err, sizeof(err)),
 		0);
@@ -280,7 +280,7 @@ static void test_lun_option(void)
 	CU_ASSERT_STRING_EQUAL(l[0].path, "/a,b\\c\\d");
 	CU_ASSERT_EQUAL(l[0].size, 1u << 30);
 	CU_ASSERT_EQUAL(l[0].block_size, 4096);
-	CU_ASSERT(l[0].read_only && l[0].direct && l[0].provisioning == BS_THIN);
+	CU_ASSERT(l[0].read_only && l[0].encrypt && l[0].direct && l[0].provisioning == BS_THIN);
 	CU_ASSERT_STRING_EQUAL(l[0].serial, "x,y");
 	CU_ASSERT_STRING_EQUAL(l[0].fault, "short:3+again:2");
 	CU_ASSERT_EQUAL(l[0].tpc.deadline_ms, 1000);
