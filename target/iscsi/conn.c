@@ -76,7 +76,10 @@ int conn_new(struct iscsi_server *s, int fd, uint16_t tpgt)
 	c->memory.fn = memory_overdue;
 	c->control.sent = nothing_sent;
 	c->ping.sent = nothing_sent;
-	c->reply_cap = REPLY_MAX;
+	/* Our text may be as long as theirs; at least what goes into one Login Response. */
+	c->reply_cap = s->limits.max_text;
+	if (c->reply_cap < PARAM_DEFAULT_RECV)
+		c->reply_cap = PARAM_DEFAULT_RECV;
 	c->text = malloc(s->limits.max_text);
 	c->reply = malloc(c->reply_cap);
 	tx_init(c);

@@ -34,7 +34,6 @@
 #define RX_BUFFER	(64u << 10)
 #define TX_SLOTS	64	   /* PDUs in one send                           */
 #define TX_BATCH	(1u << 20) /* bytes in one send, about                   */
-#define REPLY_MAX	8192	   /* one login response: PARAM_DEFAULT_RECV     */
 #define IMMEDIATE_MAX	8	   /* immediate requests at once, per session    */
 #define DISCOVERY_DEPTH 4	   /* command window of a discovery session      */
 #define ITT_BUCKETS	64

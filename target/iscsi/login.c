@@ -164,27 +164,59 @@ static unsigned judge_tsih(struct iscsi_conn *c)
 	return ISCSI_LOGIN_TOO_MANY_CONNECTIONS;
 }
 
+/* Is the last text's answer not all sent yet?  Then only "go on" fits (RFC 7143 6.2). */
+static bool is_answering(const struct iscsi_conn *c)
+{
+	return c->reply_off < c->reply_len;
+}
+
+/* The text that has come so far; 0 or a login status. */
+static unsigned take_text(struct iscsi_conn *c)
+{
+	const struct iscsi_pdu *req = &c->rx.pdu;
+	struct login *l = c->login;
+	struct writer w = writer(c->reply, c->reply_cap);
+	unsigned status;
+
+	c->text_len += req->data_len;
+	l->why = "a text where the rest of our answer was due";
+	if (is_answering(c))
+		return req->data_len > 0 || req->flags & ISCSI_F_CONTINUE
+			       ? ISCSI_LOGIN_INITIATOR_ERROR
+			       : 0;
+	c->reply_len = c->reply_off = 0;
+	if (req->flags & ISCSI_F_CONTINUE)
+		return 0;
+	status = login_keys(c, &w);
+	c->text_len = 0;
+	c->reply_len = w.len;
+	return status;
+}
+
 void login_end(struct iscsi_conn *c, bool digest_ok)
 {
 	const struct iscsi_pdu *req = &c->rx.pdu;
 	struct login *l = c->login;
-	struct writer w = writer(c->reply, REPLY_MAX);
-	struct iscsi_pdu *pdu;
 	unsigned status = judge_tsih(c);
+	struct iscsi_pdu *pdu;
+	size_t len;
 
-	c->text_len += req->data_len;
-	if (!status && !(req->flags & ISCSI_F_CONTINUE)) {
-		status = login_keys(c, &w);
-		c->text_len = 0;
-	}
+	if (!status)
+		status = take_text(c);
 	if (status) {
 		fail(c, status, l->why);
 		return;
 	}
 	pdu = prepare(c);
-	l->answer.data = c->reply;
-	l->answer.data_len = (uint32_t)w.len;
-	if (req->flags & ISCSI_LOGIN_TRANSIT && login_is_authenticated(l)) {
+	len = c->reply_len - c->reply_off;
+	if (len > PARAM_DEFAULT_RECV)
+		len = PARAM_DEFAULT_RECV;
+	l->answer.data = c->reply + c->reply_off;
+	l->answer.data_len = (uint32_t)len;
+	c->reply_off += len;
+	if (is_answering(c)) {
+		pdu->flags = ISCSI_F_CONTINUE;
+	} else if (req->flags & ISCSI_LOGIN_TRANSIT && login_is_authenticated(l)) {
 		pdu->flags = ISCSI_LOGIN_TRANSIT;
 		pdu->login.nsg = req->login.nsg;
 		l->stage = req->login.nsg;

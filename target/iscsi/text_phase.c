@@ -112,14 +112,14 @@ static bool grow_reply(struct iscsi_conn *c, size_t need)
 static enum iscsi_reject_reason answer_text(struct iscsi_conn *c)
 {
 	struct params_nego *n = &c->nego;
-	struct writer w = writer(c->reply, REPLY_MAX), count = writer(NULL, 0);
+	struct writer w = writer(c->reply, c->reply_cap), count = writer(NULL, 0);
 	const char *targets;
 
 	n->agreed = c->params;
 	if (!params_parse(n, c->text, c->text_len, &w))
 		return ISCSI_REJECT_PROTOCOL_ERROR;
 	params_negotiate(n, &w);
-	if (w.len > REPLY_MAX)
+	if (w.len > w.cap)
 		return ISCSI_REJECT_OUT_OF_RESOURCES;
 	targets = n->value[PARAM_SEND_TARGETS];
 	if (targets && c->sess->tgt && strcmp(targets, "All") == 0) {

@@ -103,6 +103,50 @@ static void test_split_text(void)
 	rig_end(&rig);
 }
 
+/* An answer longer than a Login Response holds: C bit, then the initiator says go on. */
+static void test_long_answer(void)
+{
+	static char text[8000], got[20000];
+	const struct answer *a;
+	size_t len, n = 0;
+	struct peer p;
+
+	start();
+	for (unsigned round = 0; round < 2; round++) {
+		len = (size_t)snprintf(text, sizeof(text), "InitiatorName=%s|TargetName=%s",
+				       RIG_INITIATOR, RIG_TARGET);
+		for (unsigned i = 0; i < 900; i++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "|K%03u=", i);
+		peer_connect(&p, &rig);
+		peer_login_pdu(&p, 1, 3, text);
+		for (n = 0;; peer_login_pdu(&p, 1, 3, round ? "X=1" : "")) {
+			a = peer_recv(&p);
+			if (a->eof || !(a->pdu.flags & ISCSI_F_CONTINUE))
+				break;
+			CU_ASSERT_EQUAL(answer_login_status(a), 0);
+			CU_ASSERT_EQUAL(a->pdu.flags, ISCSI_F_CONTINUE | 1 << 2);
+			CU_ASSERT_EQUAL(a->pdu.login.tsih, 0);
+			CU_ASSERT_EQUAL(a->len, 8192);
+			memcpy(got + n, a->data, a->len);
+			n += a->len;
+		}
+		if (round == 0) {
+			memcpy(got + n, a->data, a->len);
+			n += a->len;
+			CU_ASSERT(n > 900 * sizeof("K000=NotUnderstood"));
+			CU_ASSERT_PTR_NOT_NULL(memmem(got, n, "K899=NotUnderstood", 19));
+			CU_ASSERT_EQUAL(answer_login_status(a), 0);
+			CU_ASSERT_NOT_EQUAL(a->pdu.login.tsih, 0);
+			peer_ready(&p, LUN_DISK);
+		} else {
+			/* Text of its own does not belong there. */
+			CU_ASSERT_EQUAL(answer_login_status(a), 0x0200);
+		}
+		peer_close(&p);
+	}
+	rig_end(&rig);
+}
+
 static void test_statuses(void)
 {
 	static const struct {
@@ -486,6 +530,7 @@ int main(int argc, char **argv)
 		{ "a login through both stages", test_good },
 		{ "a login that takes its time in each stage", test_slow_stages },
 		{ "a text split with the C bit", test_split_text },
+		{ "an answer longer than a Login Response comes in pieces", test_long_answer },
 		{ "what is wrong with a login is told by its status", test_statuses },
 		{ "header errors: version, TSIH, other PDUs", test_header_errors },
 		{ "ITT, CID, ISID and stage stay the same in a login", test_changes_on_the_way },
