@@ -356,6 +356,11 @@ void icmd_reject(struct icmd *cmd, enum iscsi_reject_reason reason);
 void reject_current(struct iscsi_conn *c, enum iscsi_reject_reason reason);
 /* Ends a request from outside: no response. */
 void icmd_abort(struct icmd *cmd);
+/*
+ * @sn counts as received, whatever comes with it later.  False: it is outside the window
+ * or here already.
+ */
+bool request_skip(struct iscsi_session *sess, uint32_t sn);
 /* The memory that the request waits for is there: tells its kind. */
 void request_memory(struct icmd *cmd);
 

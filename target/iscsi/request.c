@@ -64,6 +64,7 @@ static const struct request_kind kinds[] = {
 
 static const struct request_kind kind_unsupported = { .no_sn = true, .start = unsupported_start };
 static const struct request_kind kind_reject = { .start = reject_start };
+static const struct request_kind kind_skipped = { .start = icmd_end };
 
 static const struct request_kind *find_kind(const struct iscsi_conn *c)
 {
@@ -262,9 +263,11 @@ void reject_current(struct iscsi_conn *c, enum iscsi_reject_reason reason)
 
 /* ---- arrival ---- */
 
+#define CMD_SN_AT 24 /* in all requests */
+
 static uint32_t cmd_sn(const struct icmd *cmd)
 {
-	return get_be32(cmd->bhs + 24); /* the same place in all requests */
+	return get_be32(cmd->bhs + CMD_SN_AT);
 }
 
 /* RFC 7143 4.2.2.1: what is outside the window, or here already, is ignored. */
@@ -383,10 +386,45 @@ static void hold(struct icmd *cmd)
 	TAILQ_INSERT_TAIL(&sess->held, cmd, order);
 }
 
+/* It is its turn, or it waits for those before it; then those that waited for it. */
+static void run_in_order(struct icmd *cmd)
+{
+	struct iscsi_session *sess = cmd->sess;
+	struct icmd *held;
+
+	if (cmd_sn(cmd) != sess->exp_cmd_sn) {
+		hold(cmd);
+		return;
+	}
+	next_in_order(cmd);
+	while ((held = TAILQ_FIRST(&sess->held)) && cmd_sn(held) == sess->exp_cmd_sn) {
+		TAILQ_REMOVE(&sess->held, held, order);
+		held->held = false;
+		data_out_owes(held, held->unsolicited);
+		next_in_order(held);
+	}
+}
+
+bool request_skip(struct iscsi_session *sess, uint32_t sn)
+{
+	struct icmd *cmd = TAILQ_FIRST(&sess->free);
+
+	if (!in_window(sess, sn) || !cmd)
+		return false;
+	TAILQ_REMOVE(&sess->free, cmd, link);
+	memset(cmd, 0, sizeof(*cmd));
+	cmd->sess = sess;
+	cmd->kind = &kind_skipped;
+	put_be32(cmd->bhs + CMD_SN_AT, sn);
+	TAILQ_INSERT_TAIL(&sess->active, cmd, link);
+	run_in_order(cmd);
+	return true;
+}
+
 void request_end(struct iscsi_conn *c, bool digest_ok)
 {
 	struct iscsi_session *sess = c->sess;
-	struct icmd *cmd = c->rx.cmd, *held;
+	struct icmd *cmd = c->rx.cmd;
 
 	if (c->rx.pdu.opcode == ISCSI_DATA_OUT && c->rx.known && sess->tgt) {
 		data_out_end(c, digest_ok);
@@ -404,21 +442,10 @@ void request_end(struct iscsi_conn *c, bool digest_ok)
 		cmd->response = ISCSI_REJECT_DATA_DIGEST;
 		sess->srv->stats.rejects++;
 	}
-	if (cmd->pdu.immediate) {
+	if (cmd->pdu.immediate)
 		start(cmd);
-		return;
-	}
-	if (cmd_sn(cmd) != sess->exp_cmd_sn) {
-		hold(cmd);
-		return;
-	}
-	next_in_order(cmd);
-	while ((held = TAILQ_FIRST(&sess->held)) && cmd_sn(held) == sess->exp_cmd_sn) {
-		TAILQ_REMOVE(&sess->held, held, order);
-		held->held = false;
-		data_out_owes(held, held->unsolicited);
-		next_in_order(held);
-	}
+	else
+		run_in_order(cmd);
 }
 
 void request_memory(struct icmd *cmd)

@@ -30,13 +30,43 @@ static bool is_running_command(const struct icmd *cmd)
 	       !cmd->aborted;
 }
 
+/*
+ * Came before its turn, and before @tmf by its number.  It is not started: its turn is
+ * only for ExpCmdSN to go on.
+ */
+static bool is_held_command(const struct icmd *cmd, const struct icmd *tmf)
+{
+	return cmd->pdu.opcode == ISCSI_SCSI_CMD && cmd->held && !cmd->aborted &&
+	       iscsi_sn_lt(cmd->pdu.cmd.cmd_sn, tmf->pdu.tmf.cmd_sn);
+}
+
+/*
+ * One that is not here, but by its number was sent before this request: nobody sends it
+ * again, so it counts as received and as aborted (RFC 7143 11.5.5).
+ */
+static enum iscsi_tmf_response abort_missing(struct icmd *cmd)
+{
+	uint32_t sn = cmd->pdu.tmf.ref_cmd_sn;
+
+	return iscsi_sn_lt(sn, cmd->pdu.tmf.cmd_sn) && request_skip(cmd->sess, sn)
+		       ? ISCSI_TMF_COMPLETE
+		       : ISCSI_TMF_NO_TASK;
+}
+
 static enum iscsi_tmf_response abort_task(struct icmd *cmd)
 {
 	struct icmd *victim = icmd_find(cmd->sess, cmd->pdu.tmf.ref_tag);
 
-	if (!victim || !is_running_command(victim) || victim->pdu.lun != cmd->pdu.lun)
+	if (!victim)
+		return abort_missing(cmd);
+	if (victim->pdu.lun != cmd->pdu.lun)
 		return ISCSI_TMF_NO_TASK;
-	icmd_abort(victim);
+	if (is_held_command(victim, cmd))
+		victim->aborted = true;
+	else if (is_running_command(victim))
+		icmd_abort(victim);
+	else
+		return ISCSI_TMF_NO_TASK;
 	return ISCSI_TMF_COMPLETE;
 }
 
@@ -48,7 +78,11 @@ static enum iscsi_tmf_response abort_task_set(struct icmd *cmd)
 		return ISCSI_TMF_NO_LUN;
 	for (victim = TAILQ_FIRST(&cmd->sess->active); victim; victim = next) {
 		next = TAILQ_NEXT(victim, link);
-		if (is_running_command(victim) && victim->pdu.lun == cmd->pdu.lun)
+		if (victim->pdu.lun != cmd->pdu.lun)
+			continue;
+		if (is_held_command(victim, cmd))
+			victim->aborted = true;
+		else if (is_running_command(victim))
 			icmd_abort(victim);
 	}
 	return ISCSI_TMF_COMPLETE;
