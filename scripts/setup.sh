@@ -56,17 +56,18 @@ need_packages() {
 		die "apt-get install failed; by hand: apt-get install ${missing[*]}"
 }
 
-# configure NAME CC [meson options]: the build tree build/NAME, made or reused.
+# configure NAME CC [meson options]: the build tree build/NAME, made, or reused when it
+# was made with the same words.
 configure() {
-	local name=$1 cc=$2
+	local name=$1 cc=$2 tree=$root/build/$1
 	shift 2
-	if [ ! -f "$root/build/$name/build.ninja" ]; then
-		say "configuring build/$name"
-		rm -rf "$root/build/$name"
-		mkdir -p "$root/build"
-		CC=$cc quietly meson setup "$root/build/$name" "$root" "$@" ||
-			die "build/$name could not be configured"
-	fi
+	[ -f "$tree/build.ninja" ] && [ "$(cat "$tree/made-with" 2>/dev/null)" = "$cc $*" ] && return
+	say "configuring build/$name"
+	rm -rf "$tree"
+	mkdir -p "$root/build"
+	CC=$cc quietly meson setup "$tree" "$root" "$@" ||
+		die "build/$name could not be configured"
+	echo "$cc $*" >"$tree/made-with"
 }
 
 # build NAME [ninja targets]
