@@ -29,7 +29,7 @@ struct config_lun {
 	uint64_t size; /* bytes; 0: as found */
 	uint32_t block_size;
 	uint32_t physical_block_size; /* 0: the storage's */
-	bool read_only, direct, encrypt;
+	bool read_only, direct, encrypt, unmap;
 	enum bs_provisioning provisioning;
 	char *serial, *fault; /* NULL: derived; none */
 	struct lu_tpc_config tpc;

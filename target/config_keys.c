@@ -87,6 +87,7 @@ static const struct config_key lun_keys[] = {
 	{ KEY("physical-block-size", config_lun, physical_block_size, KEY_SIZE, 0, 1 << 20),
 	  .check = is_physical_block, .check_says = "must be a power of two from 512, or 0" },
 	{ KEY("read-only", config_lun, read_only, KEY_BOOL, 0, 0) },
+	{ KEY("unmap", config_lun, unmap, KEY_BOOL, 0, 0) },
 	{ KEY("encrypt", config_lun, encrypt, KEY_BOOL, 0, 0) },
 	{ KEY("direct", config_lun, direct, KEY_BOOL, 0, 0) },
 	{ KEY("provisioning", config_lun, provisioning, KEY_WORD, 0, 0), .words = provisionings,

@@ -12,7 +12,7 @@
 
 void config_lun_init(struct config_lun *lun)
 {
-	*lun = (struct config_lun) { .block_size = 512, .tpc = lu_tpc_defaults };
+	*lun = (struct config_lun) { .block_size = 512, .unmap = true, .tpc = lu_tpc_defaults };
 }
 
 void config_lun_done(struct config_lun *lun)
@@ -54,7 +54,7 @@ static int set_option(struct config_lun *lun, char *part, char sep, char *err, s
 	if (!key || strcmp(part, "path") == 0) {
 		snprintf(err, err_cap,
 			 "unknown option \"%.100s\"; there are size=, block-size=, "
-			 "physical-block-size=, read-only, encrypt, direct, provisioning=, "
+			 "physical-block-size=, read-only, encrypt, direct, provisioning=, unmap=, "
 			 "serial=, fault=, "
 			 "odx.KEY=; %s in the path is written \\%c",
 			 part, sep == ',' ? "a comma" : "a semicolon", sep);

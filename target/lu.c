@@ -116,7 +116,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	}
 	if (bs) {
 		fill_info(lu, cfg, env);
-		lu->supported[CMD_UNMAP] = lu->info.lbpme;
+		lu->supported[CMD_UNMAP] = lu->info.max_unmap_blocks > 0;
 		lu->cfg.serial = lu->info.serial;
 		lu->cfg.state_dir = NULL; /* the caller's */
 		lu->mode_defaults.wce = !cfg->write_through;

@@ -41,6 +41,7 @@ struct lu_config {
 	uint8_t naa_len;    /* 8 or 16; 0 (and serial NULL): see target_add_lu   */
 	/* What READ CAPACITY(16) says, a power of two; 0: what the storage has. */
 	uint32_t physical_block_size;
+	bool no_unmap; /* thin, but space is given back by WRITE SAME only */
 	bool read_only;
 	bool write_through; /* WCE is 0 until a host sets it                      */
 	/* Where reservations are kept that outlive the process; NULL: nowhere. */

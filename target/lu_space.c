@@ -19,9 +19,11 @@ void lu_space_info(const struct lu *lu, struct lu_info *i)
 	i->lbpme = i->lbprz = bs_thin(lu->bs);
 	if (!i->lbpme)
 		return;
+	i->unmap_granularity = blocks ? blocks : 1;
+	if (lu->cfg.no_unmap)
+		return;
 	i->max_unmap_blocks = LU_MAX_UNMAP_BLOCKS;
 	i->max_unmap_descriptors = LU_MAX_UNMAP_DESCRIPTORS;
-	i->unmap_granularity = blocks ? blocks : 1;
 }
 
 /* ---- UNMAP ---- */

@@ -240,6 +240,7 @@ static int open_lun(struct odxd *d, struct target *target, const struct config_l
 		.lun = lun->lun,
 		.block_size = lun->block_size,
 		.physical_block_size = lun->physical_block_size,
+		.no_unmap = !lun->unmap,
 		.serial = lun->serial,
 		.read_only = lun->read_only,
 		.tpc = lun->tpc,

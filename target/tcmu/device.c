@@ -127,6 +127,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 		.device = d,
 		.cfg = { .block_size = lun->block_size,
 			 .physical_block_size = lun->physical_block_size,
+			 .no_unmap = !lun->unmap,
 			 .serial = stand_in,
 			 .naa_len = WWN_NAA_LEN,
 			 .read_only = lun->read_only,

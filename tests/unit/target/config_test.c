@@ -270,7 +270,7 @@ static void test_lun_option(void)
 			"provisioning=thin,serial=x\\,y,fault=short:3+again:2,odx.deadline=1s",
 			err, sizeof(err)),
 		0);
-	CU_ASSERT_EQUAL(config_add_lun(&cfg, NULL, "mem:a=b,size=4K,read-only=false", err,
+	CU_ASSERT_EQUAL(config_add_lun(&cfg, NULL, "mem:a=b,size=4K,read-only=false,unmap=no", err,
 				       sizeof(err)),
 			0);
 	CU_ASSERT_EQUAL_FATAL(cfg.ntargets, 1);
@@ -286,6 +286,7 @@ static void test_lun_option(void)
 	CU_ASSERT_EQUAL(l[0].tpc.deadline_ms, 1000);
 	CU_ASSERT_STRING_EQUAL(l[1].path, "mem:a=b");
 	CU_ASSERT_EQUAL(l[1].lun, 1);
+	CU_ASSERT(l[0].unmap && !l[1].unmap);
 	CU_ASSERT(!l[1].read_only);
 	config_done(&cfg);
 }

@@ -15,14 +15,17 @@
 static struct core c;
 
 /* One more LUN, on memory; its unit attentions are taken. */
-static void make_lun(uint64_t size, enum bs_provisioning provisioning, const char *fault)
+static void make_lun_cfg(uint64_t size, enum bs_provisioning provisioning, const char *fault,
+			 bool no_unmap)
 {
 	struct bs_config bc = { .path = "mem:made",
 				.size = size,
 				.block_size = 512,
 				.provisioning = provisioning,
 				.fault = fault };
-	struct lu_config lc = { .lun = LUN_MADE, .block_size = 512, .tpc = lu_tpc_defaults };
+	struct lu_config lc = {
+		.lun = LUN_MADE, .block_size = 512, .no_unmap = no_unmap, .tpc = lu_tpc_defaults
+	};
 	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY);
 	struct backstore *bs;
 	char err[256] = "";
@@ -33,6 +36,11 @@ static void make_lun(uint64_t size, enum bs_provisioning provisioning, const cha
 		for (unsigned tries = 0; tries < 3; tries++)
 			core_cmd(&c, n, LUN_MADE, &tur, NULL, 0);
 	CHECK_GOOD(core_cmd(&c, 0, LUN_MADE, &tur, NULL, 0));
+}
+
+static void make_lun(uint64_t size, enum bs_provisioning provisioning, const char *fault)
+{
+	make_lun_cfg(size, provisioning, fault, false);
 }
 
 static const struct reply *unmap(unsigned lun, const struct unmap_range *r, unsigned n)
@@ -138,6 +146,30 @@ static void a_thin_lun_says_so_and_a_full_one_does_not(void)
 	CU_ASSERT(p[4] == 0 && p[5] == 0xe4 && p[6] == 2);
 	p = vpd(LUN_MADE, 0xb2);
 	CU_ASSERT(p[5] == 0 && p[6] == 0);
+	core_done(&c);
+}
+
+static void without_unmap_write_same_gives_space_back(void)
+{
+	const struct unmap_range r = { 0, CHUNK };
+	const uint8_t *p;
+	struct lba_status st[2];
+	struct scsi_cdb ws = cdb_of(CMD_WRITE_SAME_16);
+
+	core_init(&c, NULL, 0);
+	make_lun_cfg(CORE_LU_SIZE, BS_THIN, NULL, true);
+	CU_ASSERT(capacity(LUN_MADE).lbpme && capacity(LUN_MADE).lbprz);
+	CHECK_KCQ(unmap(LUN_MADE, &r, 1), 0x52000);
+	p = vpd(LUN_MADE, 0xb0);
+	CU_ASSERT(get_be32(p + 20) == 0 && get_be32(p + 24) == 0 && get_be32(p + 28) == CHUNK);
+	p = vpd(LUN_MADE, 0xb2);
+	CU_ASSERT(p[5] == 0x64 && p[6] == 2);
+	core_write(&c, LUN_MADE, 0, 100, 7);
+	core_write(&c, LUN_MADE, 100, 100, 7);
+	ws.unmap = true;
+	CHECK_GOOD(write_same(LUN_MADE, ws, 0, CHUNK, 0));
+	CU_ASSERT_EQUAL(status(LUN_MADE, 0, 2, st), 2);
+	CU_ASSERT_TRUE(is(&st[0], 0, CHUNK, LBA_DEALLOCATED));
 	core_done(&c);
 }
 
@@ -473,6 +505,8 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "a thin LUN says so, and a full one does not",
 		  a_thin_lun_says_so_and_a_full_one_does_not },
+		{ "without UNMAP, WRITE SAME gives space back",
+		  without_unmap_write_same_gives_space_back },
 		{ "unmapped blocks read zeros and are deallocated",
 		  unmapped_blocks_read_zeros_and_are_deallocated },
 		{ "UNMAP's limits hold, at them and one above",
