@@ -123,6 +123,14 @@ int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap)
 	return 0;
 }
 
+int bs_size_now(struct backstore *bs, uint64_t *ret)
+{
+	if (bs->ops->size_now)
+		return bs->ops->size_now(bs, ret);
+	*ret = bs->size;
+	return 0;
+}
+
 uint64_t bs_size(const struct backstore *bs)
 {
 	return bs->size;

@@ -145,6 +145,8 @@ uint64_t bs_size(const struct backstore *bs); /* bytes */
  * -EOPNOTSUPP (its size never changes), -errno; the reason in @err.
  */
 int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap);
+/* How many bytes the storage has by now, served or not; cheap, call each second. -errno. */
+int bs_size_now(struct backstore *bs, uint64_t *ret);
 const char *bs_path(const struct backstore *bs); /* as given */
 bool bs_read_only(const struct backstore *bs);
 uint32_t bs_physical_block(const struct backstore *bs); /* bytes, 512 at least */

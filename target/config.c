@@ -33,6 +33,7 @@ static void target_done(struct config_target *target)
 	free(target->luns);
 	list_done(&target->initiators);
 	free(target->name);
+	free(target->state_dir);
 	explicit_bzero(&target->chap, sizeof(target->chap));
 }
 

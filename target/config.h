@@ -29,7 +29,7 @@ struct config_lun {
 	uint64_t size; /* bytes; 0: as found */
 	uint32_t block_size;
 	uint32_t physical_block_size; /* 0: the storage's */
-	bool read_only, direct, encrypt, unmap;
+	bool read_only, removable, direct, encrypt, unmap;
 	enum bs_provisioning provisioning;
 	char *serial, *fault; /* NULL: derived; none */
 	struct lu_tpc_config tpc;
@@ -38,6 +38,7 @@ struct config_lun {
 struct config_target {
 	char *name;
 	char alias[256];
+	char *state_dir; /* NULL: reservations end with the process */
 	struct iscsi_chap chap;
 	struct config_list initiators; /* empty: everybody */
 	struct token_config tokens;    /* target_name is not used */

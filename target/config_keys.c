@@ -89,6 +89,7 @@ static const struct config_key lun_keys[] = {
 	{ KEY("read-only", config_lun, read_only, KEY_BOOL, 0, 0) },
 	{ KEY("unmap", config_lun, unmap, KEY_BOOL, 0, 0) },
 	{ KEY("encrypt", config_lun, encrypt, KEY_BOOL, 0, 0) },
+	{ KEY("removable", config_lun, removable, KEY_BOOL, 0, 0) },
 	{ KEY("direct", config_lun, direct, KEY_BOOL, 0, 0) },
 	{ KEY("provisioning", config_lun, provisioning, KEY_WORD, 0, 0), .words = provisionings,
 	  .check_says = "must be auto, thin or full" },
@@ -100,6 +101,7 @@ static const struct config_key lun_keys[] = {
 
 static const struct config_key target_keys[] = {
 	{ KEY("alias", config_target, alias, KEY_BUFFER, 1, 255) },
+	{ KEY("state-dir", config_target, state_dir, KEY_TEXT, 1, 4000) },
 	{ KEY("initiators", config_target, initiators, KEY_LIST, 1, 223), .check = iscsi_name_valid,
 	  .check_says = "must be an initiator name in lower case, as "
 			"\"iqn.1991-05.com.microsoft:host1\"" },

@@ -54,8 +54,8 @@ static int set_option(struct config_lun *lun, char *part, char sep, char *err, s
 	if (!key || strcmp(part, "path") == 0) {
 		snprintf(err, err_cap,
 			 "unknown option \"%.100s\"; there are size=, block-size=, "
-			 "physical-block-size=, read-only, encrypt, direct, provisioning=, unmap=, "
-			 "serial=, fault=, "
+			 "physical-block-size=, read-only, removable, encrypt, direct, "
+			 "provisioning=, unmap=, serial=, fault=, "
 			 "odx.KEY=; %s in the path is written \\%c",
 			 part, sep == ',' ? "a comma" : "a semicolon", sep);
 		return -EINVAL;

@@ -16,7 +16,8 @@
 
 static const lu_handler *const handlers[] = { lu_spc_handlers,	 lu_sbc_handlers,
 					      lu_tpc_handlers,	 lu_receive_handlers,
-					      lu_space_handlers, lu_pr_handlers };
+					      lu_space_handlers, lu_pr_handlers,
+					      lu_medium_handlers };
 
 static lu_handler handler_of(enum scsi_cmd cmd)
 {
@@ -69,6 +70,7 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 				     cfg->block_size),
 		.blocks = bs_size(lu->bs) / cfg->block_size,
 		.read_only = cfg->read_only,
+		.removable = cfg->removable,
 		.write_cache = !cfg->write_through,
 		.tpc = tpc->enabled,
 		.max_transfer_blocks = cfg->max_transfer_blocks,
@@ -110,7 +112,8 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 
 		if (bs)
 			lu->supported[cmd] = handler_of(cmd) && (!tpc || cfg->tpc.enabled) &&
-					     !(env->foreign_ports && is_of_the_port(cmd));
+					     !(env->foreign_ports && is_of_the_port(cmd)) &&
+					     (cmd != CMD_PREVENT_ALLOW || cfg->removable);
 		else
 			lu->supported[cmd] = answers_without_lu(cmd);
 	}
@@ -296,16 +299,6 @@ static struct sense unsupported(const struct lu *lu, const struct scsi_op *op)
 	return sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
 }
 
-/* Can the medium be read and written? */
-static struct sense judge_ready(const struct lu *lu)
-{
-	if (lu->failed)
-		return sense_make(KEY_NOT_READY, ASC_NOT_READY_MANUAL_INTERVENTION);
-	if (lu->stopped)
-		return sense_make(KEY_NOT_READY, ASC_NOT_READY_INITIALIZING_REQUIRED);
-	return sense_good();
-}
-
 /* Is there such a command, and has nothing else to be said first?  Decodes it. */
 static struct sense judge_command(struct lu *lu, struct task *task)
 {
@@ -339,7 +332,7 @@ static struct sense judge_request(const struct lu *lu, const struct scsi_cdb *re
 	struct sense s;
 
 	if (req->op->flags & OP_MEDIUM) {
-		s = judge_ready(lu);
+		s = lu_judge_ready(lu);
 		if (!sense_is_good(s))
 			return s;
 	}
@@ -538,6 +531,7 @@ void lu_reset(struct lu *lu)
 {
 	lu_abort_tasks(lu, NULL);
 	cm_terminate_background(lu);
+	lu_allow_removal(lu);
 	lu->reserved_by = NULL; /* persistent reservations stay (SPC-4 5.13.1) */
 	lu->mode = lu->mode_defaults;
 	lu->stopped = false;

@@ -43,6 +43,7 @@ struct lu_config {
 	uint32_t physical_block_size;
 	bool no_unmap; /* thin, but space is given back by WRITE SAME only */
 	bool read_only;
+	bool removable;	    /* RMB=1: the medium can be ejected                      */
 	bool write_through; /* WCE is 0 until a host sets it                      */
 	/* Where reservations are kept that outlive the process; NULL: nowhere. */
 	const char *state_dir;

@@ -54,6 +54,7 @@ struct lu {
 	struct lu_pr pr;
 	const struct nexus *reserved_by; /* RESERVE(6); NULL: nobody */
 	bool stopped;			 /* START STOP UNIT */
+	bool ejected;			 /* there is no medium */
 	bool failed;			 /* the backing file shrank under us */
 	bool removing;			 /* target_remove_lu: no new commands */
 	TAILQ_HEAD(, task) tasks;	 /* accepted, not ended */
@@ -72,6 +73,7 @@ extern const lu_handler lu_space_handlers[CMD_COUNT];
 extern const lu_handler lu_tpc_handlers[CMD_COUNT];
 extern const lu_handler lu_receive_handlers[CMD_COUNT];
 extern const lu_handler lu_pr_handlers[CMD_COUNT];
+extern const lu_handler lu_medium_handlers[CMD_COUNT];
 
 /* Ends a piece from the loop: status by @s, then done. */
 void task_finish(struct task *task, struct sense s);
@@ -107,6 +109,10 @@ unsigned lu_ua_take(struct lu_nexus *ln);
 
 /* Of the copies that the task's nexus started here. */
 struct cm_results *lu_results(const struct lu *lu, const struct task *task);
+/* Can the medium be read and written? */
+struct sense lu_judge_ready(const struct lu *lu);
+/* Nobody prevents the removal of the medium any more. */
+void lu_allow_removal(struct lu *lu);
 /* A reservation of another nexus stops @task, whose CDB is decoded. */
 bool lu_pr_conflict(const struct lu *lu, const struct task *task);
 /*

@@ -82,31 +82,12 @@ static void write_blocks(struct lu *lu, struct task *task)
 		start_io(lu, task, IO_WRITE, task->req.fua || !lu->mode.wce ? IO_FUA : 0);
 }
 
-/* ---- SYNCHRONIZE CACHE, START STOP UNIT ---- */
+/* ---- SYNCHRONIZE CACHE ---- */
 
 /* The whole cache is flushed, whatever the range; IMMED answers when it is, too. */
 static void synchronize_cache(struct lu *lu, struct task *task)
 {
 	start_io(lu, task, IO_FLUSH, 0);
-}
-
-static void start_stop_unit(struct lu *lu, struct task *task)
-{
-	const struct scsi_cdb *req = &task->req;
-
-	if (req->loej) { /* the medium is not removable */
-		task_finish_later(task, sense_cdb_bit(4, 1));
-		return;
-	}
-	if (req->pc != 0) { /* power conditions: we are always active */
-		task_finish_later(task, sense_cdb_bit(4, 7));
-		return;
-	}
-	lu->stopped = !req->start;
-	if (lu->stopped && !req->no_flush)
-		start_io(lu, task, IO_FLUSH, 0);
-	else
-		task_finish_later(task, sense_good());
 }
 
 /* ---- VERIFY ---- */
@@ -275,7 +256,6 @@ const lu_handler lu_sbc_handlers[CMD_COUNT] = {
 	[CMD_VERIFY_16] = verify,
 	[CMD_SYNCHRONIZE_CACHE_10] = synchronize_cache,
 	[CMD_SYNCHRONIZE_CACHE_16] = synchronize_cache,
-	[CMD_START_STOP_UNIT] = start_stop_unit,
 	[CMD_READ_CAPACITY_10] = read_capacity_10,
 	[CMD_READ_CAPACITY_16] = read_capacity_16,
 };

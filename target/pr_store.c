@@ -83,8 +83,8 @@ static int replace_file(const char *path, const char *text)
 
 static int remove_file(const char *path)
 {
-	if (unlink(path) < 0)
-		return errno == ENOENT ? 0 : -errno;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
 	return sync_directory(path);
 }
 

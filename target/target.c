@@ -30,7 +30,24 @@ struct target {
 	struct ring_timer check;
 };
 
-/* Once a second: has somebody truncated a file that we serve? */
+/*
+ * Somebody has made the file larger (truncate, lvextend): the LUN follows, by whole
+ * blocks.  Behind another's ports it is they who say when (target_grow_lu).
+ */
+static void follow_growth(struct target *t, struct lu *lu)
+{
+	char err[256];
+	uint64_t now;
+
+	if (t->lu_env.foreign_ports || bs_size_now(lu->bs, &now) < 0 || now <= bs_size(lu->bs) ||
+	    now % lu->cfg.block_size)
+		return;
+	if (target_grow_lu(t, lu->cfg.lun, now, err, sizeof(err)) == 0)
+		log_info("LUN %u: %s has grown, to %llu blocks", lu->cfg.lun, bs_path(lu->bs),
+			 (unsigned long long)lu->info.blocks);
+}
+
+/* Once a second: has somebody truncated a file that we serve, or made it larger? */
 static void check_backstores(struct ring_timer *timer)
 {
 	struct target *t = (struct target *)((char *)timer - offsetof(struct target, check));
@@ -38,8 +55,12 @@ static void check_backstores(struct ring_timer *timer)
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
 		struct lu *lu = t->lus[i];
 
-		if (lu && !lu->failed && !lu->removing && bs_check(lu->bs) == -ENODATA)
+		if (!lu || lu->failed || lu->removing)
+			continue;
+		if (bs_check(lu->bs) == -ENODATA)
 			lu_fail(lu);
+		else
+			follow_growth(t, lu);
 	}
 	ring_timer_set(t->bs_env.ring, &t->check, CHECK_INTERVAL_NS);
 }

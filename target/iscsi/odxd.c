@@ -224,7 +224,8 @@ static int listen_all(struct odxd *d)
 	return 0;
 }
 
-static int open_lun(struct odxd *d, struct target *target, const struct config_lun *lun)
+static int open_lun(struct odxd *d, struct target *target, const struct config_lun *lun,
+		    const char *state_dir)
 {
 	const struct bs_config store = {
 		.path = lun->path,
@@ -243,6 +244,8 @@ static int open_lun(struct odxd *d, struct target *target, const struct config_l
 		.no_unmap = !lun->unmap,
 		.serial = lun->serial,
 		.read_only = lun->read_only,
+		.removable = lun->removable,
+		.state_dir = state_dir,
 		.tpc = lun->tpc,
 	};
 	struct backstore *bs;
@@ -275,7 +278,7 @@ static int start_target(struct odxd *d, const struct config_target *t, struct ta
 	if (r < 0)
 		return complain("cannot make target %s: %s", t->name, strerror(-r));
 	for (unsigned i = 0; i < t->nluns; i++)
-		if (open_lun(d, *ret, &t->luns[i]) < 0)
+		if (open_lun(d, *ret, &t->luns[i], t->state_dir) < 0)
 			return -1;
 	offer.target = *ret;
 	snprintf(offer.alias, sizeof(offer.alias), "%s", t->alias);

@@ -131,6 +131,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 			 .serial = stand_in,
 			 .naa_len = WWN_NAA_LEN,
 			 .read_only = lun->read_only,
+			 .removable = lun->removable,
 			 .write_through = !lio_write_cache(d->tcmu),
 			 .max_transfer_blocks = tcmu_dev_get_max_xfer_len(d->tcmu),
 			 .tpc = lun->tpc },

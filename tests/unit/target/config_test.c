@@ -57,14 +57,14 @@ static void test_everything(void)
 		"limits { max-connections = 7 memory = 32M login-timeout = \"2m\"\n"
 		"         nop-interval = 0 }\n"
 		"discovery { chap { user = d secret = \"abcdefghijkl\" } }\n" HEAD
-		"alias = \"two words\"\n"
+		"alias = \"two words\" state-dir = \"/var/lib/odx\"\n"
 		"chap { user = \"u\" secret = \"123456789012\"\n"
 		"       mutual-user = \"m\" mutual-secret = \"210987654321\" }\n"
 		"initiators = {\"iqn.1991-05.com.microsoft:host1\", \"naa.52004567ba64678d\"}\n"
 		"tokens { max = 9 tombstones = 8 }\n"
 		"copy { chunk = 64K window = 3 copies = 2 }\n"
 		"lun 7 { path = \"/b\" block-size = 4096 physical-block-size = 8K read-only = yes "
-		"direct = on provisioning = full\n"
+		"direct = on removable = on provisioning = full\n"
 		"        serial = \"S 1\" fault = \"short:3\" }\n"
 		"lun 2 { path = \"/a\" size = \"20G\"\n"
 		"  odx { enabled = false max-ranges = 9 max-token = 1G optimal = 1M\n"
@@ -86,6 +86,7 @@ static void test_everything(void)
 	t = &cfg.targets[0];
 	CU_ASSERT_STRING_EQUAL(t->name, IQN);
 	CU_ASSERT_STRING_EQUAL(t->alias, "two words");
+	CU_ASSERT_STRING_EQUAL(t->state_dir, "/var/lib/odx");
 	CU_ASSERT_STRING_EQUAL(t->chap.secret, "123456789012");
 	CU_ASSERT_STRING_EQUAL(t->chap.mutual_secret, "210987654321");
 	CU_ASSERT_EQUAL(t->initiators.n, 2);
@@ -266,7 +267,7 @@ static void test_lun_option(void)
 	CU_ASSERT_EQUAL(
 		config_add_lun(
 			&cfg, NULL,
-			"/a\\,b\\\\c\\d,size=1G,block-size=4096,read-only,direct,encrypt,"
+			"/a\\,b\\\\c\\d,size=1G,block-size=4096,read-only,removable,direct,encrypt,"
 			"provisioning=thin,serial=x\\,y,fault=short:3+again:2,odx.deadline=1s",
 			err, sizeof(err)),
 		0);
@@ -280,14 +281,15 @@ static void test_lun_option(void)
 	CU_ASSERT_STRING_EQUAL(l[0].path, "/a,b\\c\\d");
 	CU_ASSERT_EQUAL(l[0].size, 1u << 30);
 	CU_ASSERT_EQUAL(l[0].block_size, 4096);
-	CU_ASSERT(l[0].read_only && l[0].encrypt && l[0].direct && l[0].provisioning == BS_THIN);
+	CU_ASSERT(l[0].read_only && l[0].removable && l[0].encrypt && l[0].direct &&
+		  l[0].provisioning == BS_THIN);
 	CU_ASSERT_STRING_EQUAL(l[0].serial, "x,y");
 	CU_ASSERT_STRING_EQUAL(l[0].fault, "short:3+again:2");
 	CU_ASSERT_EQUAL(l[0].tpc.deadline_ms, 1000);
 	CU_ASSERT_STRING_EQUAL(l[1].path, "mem:a=b");
 	CU_ASSERT_EQUAL(l[1].lun, 1);
 	CU_ASSERT(l[0].unmap && !l[1].unmap);
-	CU_ASSERT(!l[1].read_only);
+	CU_ASSERT(!l[1].read_only && !l[1].removable);
 	config_done(&cfg);
 }
 

@@ -22,6 +22,7 @@ static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc
 	struct backstore *bs;
 	char err[256] = "";
 
+	lc.removable = lun == LUN_RM;
 	lc.state_dir = core_state_dir;
 	bc.block_size = lc.block_size = lun == LUN_4K ? 4096 : 512;
 	bc.read_only = lc.read_only = lun == LUN_RO;

@@ -15,7 +15,8 @@
 #define LUN_4K	     2 /* 4096-byte blocks */
 #define LUN_RO	     3 /* read-only        */
 #define LUN_SLOW     4 /* every read and write takes 50 ms longer */
-#define CORE_LUNS    5
+#define LUN_RM	     5 /* removable */
+#define CORE_LUNS    6
 #define CORE_NEXUSES 4
 #define CORE_LU_SIZE (4ull << 20)
 
