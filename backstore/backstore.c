@@ -146,6 +146,11 @@ bool bs_read_only(const struct backstore *bs)
 	return bs->read_only;
 }
 
+bool bs_forgets(const struct backstore *bs)
+{
+	return bs->forgets;
+}
+
 uint32_t bs_physical_block(const struct backstore *bs)
 {
 	return bs->physical_block;

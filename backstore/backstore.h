@@ -149,6 +149,7 @@ int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap);
 int bs_size_now(struct backstore *bs, uint64_t *ret);
 const char *bs_path(const struct backstore *bs); /* as given */
 bool bs_read_only(const struct backstore *bs);
+bool bs_forgets(const struct backstore *bs); /* what it holds is gone when the process is */
 uint32_t bs_physical_block(const struct backstore *bs); /* bytes, 512 at least */
 /* Thin: IO_DISCARD gives space back.  Never so when opened as BS_FULL. */
 bool bs_thin(const struct backstore *bs);

@@ -42,6 +42,7 @@ struct backstore {
 	bool thin;    /* IO_DISCARD reaches the kind only then */
 	bool created; /* this open made the file */
 	bool encrypted;
+	bool forgets; /* as bs_forgets */
 
 	struct fence fence;
 	struct itree guard; /* the ranges of all live rods */

@@ -330,6 +330,7 @@ int fault_wrap(struct backstore **ret, struct backstore *inner, const char *spec
 	f->bs.thin = bs_thin(inner);
 	f->bs.encrypted = bs_encrypted(inner);
 	f->bs.granularity = bs_discard_granularity(inner);
+	f->bs.forgets = bs_forgets(inner);
 	f->inner = inner;
 	f->p = p;
 	inner->short_every = (unsigned)p.short_every;

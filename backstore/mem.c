@@ -253,6 +253,7 @@ int mem_open(struct backstore **ret, const struct bs_config *cfg, const struct b
 	m->bs.encrypted = cfg->encrypt;
 	if (cfg->encrypt && cipher_new(&m->cipher) < 0)
 		goto fail;
+	m->bs.forgets = true;
 	mem = mmap(NULL, cfg->size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED)

@@ -107,7 +107,7 @@ enum scsi_len {
 #define OP_MEDIUM 0x04 /* needs a medium that is there and ready              */
 #define OP_RANGE  0x08 /* names logical blocks: lba, blocks                   */
 #define OP_WRITES 0x10 /* changes the medium: never on a read-only LU         */
-#define OP_WHOLE  0x20 /* LEN_BLOCKS, but its data is never cut in pieces     */
+#define OP_WHOLE  0x20 /* its data is just as long as the CDB says, or refused */
 
 struct scsi_op {
 	enum scsi_cmd cmd;

@@ -12,15 +12,27 @@
 #define SKS_CDB		    0x40
 #define SKS_BPV		    0x08
 
-static bool has_field(struct sense s)
+static bool key_has_progress(uint8_t key)
 {
-	return s.key == KEY_ILLEGAL_REQUEST && (s.flags & (SENSE_FIELD_CDB | SENSE_FIELD_PL));
+	return key == KEY_NO_SENSE || key == KEY_NOT_READY;
 }
 
-/* Field pointer, SPC-4 4.5.2.4.2: three bytes, the same in both formats. */
-static void put_field(uint8_t sks[3], struct sense s)
+/* What the sense-key specific bytes mean is the key's to say (SPC-4 4.5.2.4). */
+static bool has_sks(struct sense s)
+{
+	if (s.key == KEY_ILLEGAL_REQUEST)
+		return s.flags & (SENSE_FIELD_CDB | SENSE_FIELD_PL);
+	return key_has_progress(s.key) && s.flags & SENSE_PROGRESS;
+}
+
+/* Field pointer or progress indication: three bytes, the same in both formats. */
+static void put_sks(uint8_t sks[3], struct sense s)
 {
 	sks[0] = SKS_VALID;
+	if (s.flags & SENSE_PROGRESS) {
+		put_be16(sks + 1, s.field);
+		return;
+	}
 	if (s.flags & SENSE_FIELD_CDB)
 		sks[0] |= SKS_CDB;
 	if (s.flags & SENSE_FIELD_BIT)
@@ -29,8 +41,12 @@ static void put_field(uint8_t sks[3], struct sense s)
 }
 
 /* Other keys use these bytes for other things: they stay unread then. */
-static void get_field(const uint8_t sks[3], struct sense *s)
+static void get_sks(const uint8_t sks[3], struct sense *s)
 {
+	if (sks[0] & SKS_VALID && key_has_progress(s->key)) {
+		s->flags |= SENSE_PROGRESS;
+		s->field = get_be16(sks + 1);
+	}
 	if (!(sks[0] & SKS_VALID) || s->key != KEY_ILLEGAL_REQUEST)
 		return;
 	s->flags |= sks[0] & SKS_CDB ? SENSE_FIELD_CDB : SENSE_FIELD_PL;
@@ -53,8 +69,8 @@ static void encode_fixed(struct writer *w, struct sense s)
 	b[7] = SENSE_FIXED_LEN - 8;
 	b[12] = s.asc;
 	b[13] = s.ascq;
-	if (has_field(s))
-		put_field(b + 15, s);
+	if (has_sks(s))
+		put_sks(b + 15, s);
 	wr_bytes(w, b, sizeof(b));
 }
 
@@ -64,7 +80,7 @@ static void encode_descriptor(struct writer *w, struct sense s)
 
 	if (s.flags & SENSE_INFO)
 		head[7] += 12;
-	if (has_field(s))
+	if (has_sks(s))
 		head[7] += 8;
 	wr_bytes(w, head, sizeof(head));
 	if (s.flags & SENSE_INFO) {
@@ -73,10 +89,10 @@ static void encode_descriptor(struct writer *w, struct sense s)
 		put_be64(d + 4, s.info);
 		wr_bytes(w, d, sizeof(d));
 	}
-	if (has_field(s)) {
+	if (has_sks(s)) {
 		uint8_t d[8] = { DESC_SKS, 0x06 };
 
-		put_field(d + 4, s);
+		put_sks(d + 4, s);
 		wr_bytes(w, d, sizeof(d));
 	}
 }
@@ -108,7 +124,7 @@ static void decode_fixed(const uint8_t *buf, size_t len, struct sense *s)
 		s->flags |= SENSE_INFO;
 		s->info = get_be32(b + 3);
 	}
-	get_field(b + 15, s);
+	get_sks(b + 15, s);
 }
 
 static void decode_descriptor(const uint8_t *buf, size_t len, struct sense *s)
@@ -133,8 +149,8 @@ static void decode_descriptor(const uint8_t *buf, size_t len, struct sense *s)
 		if (type == DESC_INFORMATION && n == 0x0a && (d[0] & 0x80)) {
 			s->flags |= SENSE_INFO;
 			s->info = get_be64(d + 2);
-		} else if (type == DESC_SKS && n == 0x06 && !has_field(*s)) {
-			get_field(d + 2, s);
+		} else if (type == DESC_SKS && n == 0x06 && !has_sks(*s)) {
+			get_sks(d + 2, s);
 		}
 	}
 }
@@ -161,6 +177,8 @@ static const struct {
 	{ ASC_OPERATION_IN_PROGRESS, "operation in progress" },
 	{ ASC_NOT_READY_INITIALIZING_REQUIRED, "not ready, start unit needed" },
 	{ ASC_NOT_READY_MANUAL_INTERVENTION, "not ready, manual intervention required" },
+	{ ASC_FORMAT_IN_PROGRESS, "format in progress" },
+	{ ASC_SANITIZE_IN_PROGRESS, "sanitize in progress" },
 	{ ASC_WRITE_ERROR, "write error" },
 	{ ASC_COPY_TARGET_DATA_UNDERRUN, "copy target device data underrun" },
 	{ ASC_UNRECOVERED_READ_ERROR, "unrecovered read error" },
@@ -197,6 +215,7 @@ static const struct {
 	{ ASC_CAPACITY_CHANGED, "capacity changed" },
 	{ ASC_COMMANDS_CLEARED_BY_ANOTHER, "commands cleared by another initiator" },
 	{ ASC_COMMANDS_CLEARED_BY_SERVER, "commands cleared by device server" },
+	{ ASC_SANITIZE_FAILED, "sanitize command failed" },
 	{ ASC_SAVING_PARAMETERS_UNSUPPORTED, "saving parameters not supported" },
 	{ ASC_MEDIUM_NOT_PRESENT, "medium not present" },
 	{ ASC_MEDIUM_NOT_PRESENT_TRAY_OPEN, "medium not present, tray open" },

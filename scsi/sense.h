@@ -43,6 +43,8 @@ enum {
 	ASC_OPERATION_IN_PROGRESS = 0x0016,
 	ASC_NOT_READY_INITIALIZING_REQUIRED = 0x0402,
 	ASC_NOT_READY_MANUAL_INTERVENTION = 0x0403,
+	ASC_FORMAT_IN_PROGRESS = 0x0404,
+	ASC_SANITIZE_IN_PROGRESS = 0x041b,
 	ASC_WRITE_ERROR = 0x0c00,
 	ASC_COPY_TARGET_DATA_UNDERRUN = 0x0d04,
 	ASC_INVALID_FIELD_IN_COMMAND_IU = 0x0e03,
@@ -80,6 +82,7 @@ enum {
 	ASC_CAPACITY_CHANGED = 0x2a09,
 	ASC_COMMANDS_CLEARED_BY_ANOTHER = 0x2f00,
 	ASC_COMMANDS_CLEARED_BY_SERVER = 0x2f02,
+	ASC_SANITIZE_FAILED = 0x3103,
 	ASC_SAVING_PARAMETERS_UNSUPPORTED = 0x3900,
 	ASC_MEDIUM_NOT_PRESENT = 0x3a00,
 	ASC_MEDIUM_NOT_PRESENT_TRAY_OPEN = 0x3a02,
@@ -97,6 +100,7 @@ enum {
 #define SENSE_FIELD_CDB 0x02 /* @field points into the CDB               */
 #define SENSE_FIELD_PL	0x04 /* @field points into the parameter list    */
 #define SENSE_FIELD_BIT 0x08 /* @bit says which bit of that byte (BPV)   */
+#define SENSE_PROGRESS	0x10 /* @field is PROGRESS INDICATION, of 65536  */
 
 struct sense {
 	uint8_t key, asc, ascq, flags, bit;
@@ -168,6 +172,16 @@ static inline struct sense sense_pl_bit(unsigned asc_ascq, uint16_t byte, uint8_
 
 	s.flags |= SENSE_FIELD_BIT;
 	s.bit = bit;
+	return s;
+}
+
+/* NOT READY @asc_ascq, and how far it is: of 65536 parts (SPC-4 4.5.2.4.4). */
+static inline struct sense sense_progress(unsigned asc_ascq, uint16_t progress)
+{
+	struct sense s = sense_make(KEY_NOT_READY, asc_ascq);
+
+	s.flags = SENSE_PROGRESS;
+	s.field = progress;
 	return s;
 }
 

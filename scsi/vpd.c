@@ -139,6 +139,9 @@ static void put_characteristics(struct writer *w, const struct lu_info *lu)
 	uint8_t b[60] = { 0 };
 
 	put_be16(b, lu->rotational ? 0 : 1); /* not reported; non-rotating medium */
+	/* WABEREQ: after a block erase reads work and need no write first */
+	if (lu->lbpme && lu_supports(lu, &scsi_ops[CMD_SANITIZE_BLOCK_ERASE]))
+		b[3] = 0x40;
 	wr_bytes(w, b, sizeof(b));
 }
 

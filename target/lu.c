@@ -14,10 +14,11 @@
 #include "log.h"
 #include "lu_impl.h"
 
-static const lu_handler *const handlers[] = { lu_spc_handlers,	 lu_sbc_handlers,
-					      lu_tpc_handlers,	 lu_receive_handlers,
-					      lu_space_handlers, lu_pr_handlers,
-					      lu_medium_handlers };
+static const lu_handler *const handlers[] = {
+	lu_spc_handlers,   lu_sbc_handlers,    lu_verify_handlers,  lu_atomic_handlers,
+	lu_clear_handlers, lu_tpc_handlers,    lu_receive_handlers, lu_space_handlers,
+	lu_pr_handlers,	   lu_medium_handlers,
+};
 
 static lu_handler handler_of(enum scsi_cmd cmd)
 {
@@ -53,6 +54,27 @@ static uint8_t log2_ratio(uint32_t physical, uint32_t logical)
 	return e;
 }
 
+/*
+ * WRITE ATOMIC is offered where nothing can tear a write: what memory holds does not
+ * outlive a killed target or a lost power.  A file's page cache promises no such thing.
+ * Whole pages only, as of storage that could.
+ */
+static void fill_atomic(const struct lu *lu, struct lu_info *i)
+{
+	uint32_t page = i->block_size < 4096 ? 4096 / i->block_size : 1;
+
+	i->max_caw_blocks = (uint8_t)(LU_MAX_COMPARE / i->block_size);
+	if (!bs_forgets(lu->bs))
+		return;
+	i->max_atomic_blocks = LU_MAX_ATOMIC / i->block_size;
+	i->atomic_alignment = i->atomic_granularity = page;
+	/* It must not be above MAXIMUM TRANSFER LENGTH: say what a command can carry. */
+	if (!i->max_transfer_blocks)
+		i->max_transfer_blocks = UINT32_MAX / i->block_size;
+	if (i->max_atomic_blocks > i->max_transfer_blocks)
+		i->max_atomic_blocks = i->max_transfer_blocks;
+}
+
 static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct lu_env *env)
 {
 	struct lu_info *i = &lu->info;
@@ -85,6 +107,7 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 			    .rod_types = { ROD_TYPE_PIT_CHANGE_VULNERABLE } },
 	};
 	lu_space_info(lu, i);
+	fill_atomic(lu, i);
 	snprintf(i->serial, sizeof(i->serial), "%s", cfg->serial);
 	if (i->max_transfer_blocks && i->opt_transfer_blocks > i->max_transfer_blocks)
 		i->opt_transfer_blocks = i->max_transfer_blocks;
@@ -120,6 +143,10 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	if (bs) {
 		fill_info(lu, cfg, env);
 		lu->supported[CMD_UNMAP] = lu->info.max_unmap_blocks > 0;
+		lu->supported[CMD_WRITE_ATOMIC_16] = lu->info.max_atomic_blocks > 0;
+		/* What is erased is given back, and there is nothing to give when fully
+		 * provisioned. */
+		lu->supported[CMD_SANITIZE_BLOCK_ERASE] = lu->info.lbpme;
 		lu->cfg.serial = lu->info.serial;
 		lu->cfg.state_dir = NULL; /* the caller's */
 		lu->mode_defaults.wce = !cfg->write_through;
@@ -133,7 +160,7 @@ void lu_free(struct lu *lu)
 {
 	if (!lu)
 		return;
-	assert(TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops));
+	assert(TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops) && !lu->clear);
 	if (lu->bs)
 		token_cancel_all(lu->env.tokens, lu->bs);
 	pr_state_done(&lu->pr.state);
@@ -299,6 +326,27 @@ static struct sense unsupported(const struct lu *lu, const struct scsi_op *op)
 	return sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
 }
 
+static bool is_sanitize(const struct scsi_op *op)
+{
+	return op->opcode == scsi_ops[CMD_SANITIZE_OVERWRITE].opcode;
+}
+
+/*
+ * SBC-4 4.11.2 and 4.33: while the medium is formatted or sanitized only what looks at
+ * the device itself is processed.  After a failed sanitize another one may be tried.
+ */
+static struct sense judge_ready(const struct lu *lu, const struct scsi_op *op)
+{
+	bool changes = op->flags & OP_WRITES || op->cmd == CMD_START_STOP_UNIT ||
+		       op->cmd == CMD_MODE_SELECT_6 || op->cmd == CMD_MODE_SELECT_10;
+
+	if (lu->clear && (changes || op->flags & OP_MEDIUM))
+		return lu_clear_sense(lu);
+	if (!(op->flags & OP_MEDIUM) || (lu->sanitize != SANITIZE_FINE && is_sanitize(op)))
+		return sense_good();
+	return lu_judge_ready(lu);
+}
+
 /* Is there such a command, and has nothing else to be said first?  Decodes it. */
 static struct sense judge_command(struct lu *lu, struct task *task)
 {
@@ -331,11 +379,9 @@ static struct sense judge_request(const struct lu *lu, const struct scsi_cdb *re
 {
 	struct sense s;
 
-	if (req->op->flags & OP_MEDIUM) {
-		s = lu_judge_ready(lu);
-		if (!sense_is_good(s))
-			return s;
-	}
+	s = judge_ready(lu, req->op);
+	if (!sense_is_good(s))
+		return s;
 	s = lu_sbc_judge(lu, req);
 	if (sense_is_good(s) && req->op->len == LEN_BYTES && req->op->dir == DIR_OUT &&
 	    req->len > TASK_MAX_PARAM - 1)
@@ -362,7 +408,8 @@ bool lu_accept(struct lu *lu, struct task *task)
 	task->aborted = task->accepted = task->running = false;
 	task->op = NULL;
 	task->cancel = NULL;
-	task->verify = NULL;
+	task->work = NULL;
+	task->gather = NULL;
 	lu->stats.commands++;
 	s = judge_command(lu, task);
 	conflict = sense_is_good(s) && lu_pr_conflict(lu, task);
@@ -381,7 +428,8 @@ bool lu_accept(struct lu *lu, struct task *task)
 	}
 	task->dir = task->req.op->dir;
 	task->data_len = scsi_cdb_data_len(&task->req, lu->cfg.block_size);
-	task->split = (task->req.op->len == LEN_BLOCKS && !(task->req.op->flags & OP_WHOLE)) ||
+	task->whole = task->req.op->flags & OP_WHOLE;
+	task->split = task->req.op->len == LEN_BLOCKS ||
 		      (task->req.op->len == LEN_VERIFY && task->req.bytchk == 1);
 	if (task->data_len == 0)
 		task->dir = DIR_NONE;
@@ -402,6 +450,15 @@ void lu_submit(struct task *task)
 	if (task->aborted) {
 		task_finish_later(task, sense_good());
 		return;
+	}
+	/* Accepted before a FORMAT UNIT or SANITIZE, and no piece of it comes after. */
+	if (lu->clear) {
+		struct sense s = judge_ready(lu, task->req.op);
+
+		if (!sense_is_good(s)) {
+			task_finish_later(task, s);
+			return;
+		}
 	}
 	handler_of(task->req.op->cmd)(lu, task);
 }
@@ -426,6 +483,7 @@ void task_end(struct task *task)
 
 	assert(task->accepted && !task->running);
 	task->accepted = false;
+	lu_atomic_end(task);
 	TAILQ_REMOVE(&lu->tasks, task, link);
 	if (!task->aborted)
 		return;
@@ -435,6 +493,8 @@ void task_end(struct task *task)
 
 void task_finish(struct task *task, struct sense s)
 {
+	struct lu *lu = task->lu;
+
 	assert(task->running);
 	task->running = false;
 	task->cancel = NULL;
@@ -446,6 +506,7 @@ void task_finish(struct task *task, struct sense s)
 			  task->req.op->name, task->nexus->initiator, s.key, s.asc, s.ascq,
 			  sense_text(s));
 	task->done(task);
+	lu_clear_poll(lu);
 }
 
 static void finish_posted(struct ring_post *post)
@@ -465,6 +526,7 @@ void task_finish_later(struct task *task, struct sense s)
 static void status_posted(struct ring_post *post)
 {
 	struct task *task = (struct task *)((char *)post - offsetof(struct task, post));
+	struct lu *lu = task->lu;
 
 	assert(task->running);
 	task->running = false;
@@ -472,6 +534,7 @@ static void status_posted(struct ring_post *post)
 	if (task->aborted)
 		task->status = SAM_TASK_ABORTED;
 	task->done(task);
+	lu_clear_poll(lu);
 }
 
 void task_finish_status(struct task *task, uint8_t status)
@@ -533,6 +596,7 @@ void lu_reset(struct lu *lu)
 	cm_terminate_background(lu);
 	lu_allow_removal(lu);
 	lu->reserved_by = NULL; /* persistent reservations stay (SPC-4 5.13.1) */
+	lu_clear_reset(lu);
 	lu->mode = lu->mode_defaults;
 	lu->stopped = false;
 }

@@ -14,6 +14,13 @@
 
 /* Unit attentions owed to one nexus; more than a few at once tell it nothing new. */
 #define LU_MAX_UA 4
+/* What COMPARE AND WRITE compares at most, in bytes: twice that is its data. */
+#define LU_MAX_COMPARE (TASK_MAX_PARAM / 2)
+/* Commands at once that need memory of their own to run (VERIFY, ORWRITE, ...). */
+#define LU_MAX_WORKS 64
+/* WRITE ATOMIC: bytes at most, and how many commands at once collect them. */
+#define LU_MAX_ATOMIC  (1u << 20)
+#define LU_MAX_GATHERS 16
 
 /*
  * One UNMAP, as VPD B0h says: all its descriptors together (more than 1 Mi blocks would
@@ -43,6 +50,11 @@ struct lu_pr {
 	char *path;		       /* of the state file; NULL: they end with the process */
 };
 
+/* What the last SANITIZE left: fine, or failed and to be left by success only, or freely. */
+enum sanitize_state { SANITIZE_FINE, SANITIZE_FAILED, SANITIZE_FAILED_FREE };
+
+struct lu_clear;
+
 struct lu {
 	struct target *target;
 	struct lu_env env;
@@ -60,6 +72,10 @@ struct lu {
 	TAILQ_HEAD(, task) tasks;	 /* accepted, not ended */
 	TAILQ_HEAD(, cm_op) ops;	 /* copy operations that run */
 	unsigned background;		 /* of those, without a task */
+	struct lu_clear *clear;		 /* FORMAT UNIT or SANITIZE under way; NULL: none */
+	enum sanitize_state sanitize;
+	unsigned works;	  /* commands that hold a task.work */
+	unsigned gathers; /* WRITE ATOMIC commands that hold memory */
 	struct lu_stats stats;
 };
 
@@ -70,6 +86,9 @@ typedef void (*lu_handler)(struct lu *lu, struct task *task);
 extern const lu_handler lu_spc_handlers[CMD_COUNT];
 extern const lu_handler lu_sbc_handlers[CMD_COUNT];
 extern const lu_handler lu_space_handlers[CMD_COUNT];
+extern const lu_handler lu_verify_handlers[CMD_COUNT];
+extern const lu_handler lu_atomic_handlers[CMD_COUNT];
+extern const lu_handler lu_clear_handlers[CMD_COUNT];
 extern const lu_handler lu_tpc_handlers[CMD_COUNT];
 extern const lu_handler lu_receive_handlers[CMD_COUNT];
 extern const lu_handler lu_pr_handlers[CMD_COUNT];
@@ -99,6 +118,34 @@ void lu_space_info(const struct lu *lu, struct lu_info *i);
  */
 void lu_fill(struct task *task, enum io_op op, const uint8_t *block,
 	     const struct byte_range *ranges, unsigned n);
+/* lu_sbc.c: the piece's place in bytes; a multiple of the block size by the seam's rules. */
+uint64_t lu_piece_off(const struct task *task);
+/* Without a write cache every write is on the medium before GOOD (SBC-4 6.5.6). */
+unsigned lu_write_flags(const struct task *task);
+
+/*
+ * lu_work.c: memory for what runs @task's piece, in task.work; NULL: there is none
+ * left and the piece is finished, with TASK SET FULL at LU_MAX_WORKS.
+ */
+void *lu_work_new(struct task *task, size_t size);
+void lu_work_free(struct task *task);
+/* Byte @pos of a vector and how many follow it in one piece of memory; or NULL. */
+const uint8_t *iov_at(const struct iovec *iov, unsigned niov, uint64_t pos, size_t *ret_len);
+/* How many bytes at the start of both agree. */
+size_t bytes_alike(const uint8_t *a, const uint8_t *b, size_t n);
+
+/* lu_atomic.c: judges what only its commands have; frees what the task collected. */
+struct sense lu_atomic_judge(const struct lu *lu, const struct scsi_cdb *req);
+void lu_atomic_end(struct task *task);
+
+/* lu_clear.c: NOT READY with the progress of what is under way (lu->clear). */
+struct sense lu_clear_sense(const struct lu *lu);
+/* A piece has ended: what waited for that begins. */
+void lu_clear_poll(struct lu *lu);
+/* A reset of the LU: ends a FORMAT UNIT in the background. */
+void lu_clear_reset(struct lu *lu);
+/* Asks it to end; lu->clear is NULL when it has, and ring_stop is called if asked for. */
+void lu_clear_stop(struct lu *lu, bool leave_ring);
 
 struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);
 void lu_nexus_init(struct lu_nexus *ln, const struct lu *lu, const struct nexus *nexus);

@@ -10,6 +10,10 @@
 
 struct sense lu_judge_ready(const struct lu *lu)
 {
+	if (lu->clear)
+		return lu_clear_sense(lu);
+	if (lu->sanitize != SANITIZE_FINE)
+		return sense_make(KEY_MEDIUM_ERROR, ASC_SANITIZE_FAILED);
 	if (lu->failed)
 		return sense_make(KEY_NOT_READY, ASC_NOT_READY_MANUAL_INTERVENTION);
 	if (lu->ejected)

@@ -33,6 +33,8 @@ static void request_sense(struct lu *lu, struct task *task)
 
 		if (ua)
 			s = sense_make(KEY_UNIT_ATTENTION, ua);
+		else if (lu->clear) /* how far it is (SPC-4 6.39) */
+			s = lu_clear_sense(lu);
 	}
 	n = sense_encode(s, task->req.desc, buf, sizeof(buf));
 	wr_bytes(&w, buf, n);

@@ -116,6 +116,10 @@ int target_free(struct target *t)
 
 		if (!lu)
 			continue;
+		/* Nobody runs the ring any more; what works in the background needs it. */
+		lu_clear_stop(lu, true);
+		while (lu->clear)
+			ring_run(t->bs_env.ring);
 		bs = lu->bs;
 		lu_free(lu);
 		err = bs_close(bs);
@@ -275,7 +279,8 @@ static void removal_step(struct target_removal *r)
 	struct target *t = r->target;
 	struct lu *lu = t->lus[r->lun];
 
-	if (TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops)) {
+	lu_clear_stop(lu, false);
+	if (TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops) && !lu->clear) {
 		token_cancel_all(t->lu_env.tokens, lu->bs);
 		if (bs_idle(lu->bs) && r->flushed) {
 			removal_over(r);

@@ -37,7 +37,7 @@
 
 struct lu;
 struct cm_op;
-struct verify;
+struct gather;
 
 struct task {
 	/* the command, set by the front end */
@@ -60,6 +60,7 @@ struct task {
 	enum scsi_dir dir;
 	uint64_t data_len; /* bytes by the CDB; for data-in not split: room that is enough */
 	bool split;	   /* media data: may come in pieces */
+	bool whole;	   /* data-out of another length than data_len is to be refused */
 
 	/* this piece, set by the front end */
 	/* Data-out here, or room for data-in; at most BS_MAX_IOV; may be changed. */
@@ -89,7 +90,8 @@ struct task {
 	 */
 	void (*cancel)(struct task *task);
 	bool accepted, running;
-	struct verify *verify;
+	void *work;	       /* what the handler made for this piece */
+	struct gather *gather; /* what it keeps from piece to piece */
 	TAILQ_ENTRY(task) link;
 };
 

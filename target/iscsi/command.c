@@ -101,7 +101,7 @@ static void judge_lengths(struct icmd *cmd)
 	cmd->total = cmd->expected < t->data_len ? cmd->expected : t->data_len;
 	if (t->dir != DIR_OUT)
 		return;
-	if ((in && cmd->expected > 0) ||
+	if ((in && cmd->expected > 0) || (t->whole && cmd->expected != t->data_len) ||
 	    (t->split ? cmd->total % lu_info(t->lu)->block_size != 0 : cmd->total == 0))
 		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_COMMAND_IU);
 }

@@ -49,6 +49,21 @@ static void field_pointers(void)
 		      "72 05 26 00 00 00 00 08 02 06 00 00 8F 02 18 00");
 }
 
+static void progress_indication(void)
+{
+	struct sense s = sense_progress(ASC_FORMAT_IN_PROGRESS, 0x8001), got;
+	uint8_t b[32];
+
+	check_encoded(s, false, "70 00 02 00 00 00 00 0A 00 00 00 00 04 04 00 80 80 01");
+	check_encoded(s, true, "72 02 04 04 00 00 00 08 02 06 00 00 80 80 01 00");
+	for (unsigned desc = 0; desc < 2; desc++) {
+		size_t n = sense_encode(s, desc, b, sizeof(b));
+
+		CU_ASSERT_TRUE(sense_decode(b, n, &got));
+		CU_ASSERT_TRUE(same(s, got));
+	}
+}
+
 static void descriptor_with_both(void)
 {
 	struct sense s = sense_cdb(2);
@@ -180,6 +195,7 @@ static const struct test tests[] = {
 	{ "fixed format leaves VALID off above 32 bits",
 	  fixed_information_above_32_bits_is_not_valid },
 	{ "field pointers with and without a bit", field_pointers },
+	{ "progress indication in both formats", progress_indication },
 	{ "descriptor format carries both descriptors", descriptor_with_both },
 	{ "only ILLEGAL REQUEST has a field pointer", pointer_only_with_illegal_request },
 	{ "encoding stores no more than there is room for", truncated_encoding },

@@ -18,6 +18,10 @@ const char *core_state_dir;
 static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc)
 {
 	struct bs_config bc = { .path = "mem:unit", .size = CORE_LU_SIZE };
+	static const char *const faults[CORE_LUNS] = {
+		[LUN_SLOW] = "write-delay:50+read-delay:50",
+		[LUN_BAD] = "write-error:2M:512",
+	};
 	struct lu_config lc = { .lun = (uint16_t)lun, .tpc = *tpc };
 	struct backstore *bs;
 	char err[256] = "";
@@ -26,7 +30,7 @@ static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc
 	lc.state_dir = core_state_dir;
 	bc.block_size = lc.block_size = lun == LUN_4K ? 4096 : 512;
 	bc.read_only = lc.read_only = lun == LUN_RO;
-	bc.fault = lun == LUN_SLOW ? "write-delay:50+read-delay:50" : NULL;
+	bc.fault = faults[lun];
 	if (bs_open(&bs, &bc, &c->env, err, sizeof(err)) < 0 ||
 	    target_add_lu(c->target, bs, &lc, err, sizeof(err)) < 0)
 		must(false, err);
@@ -112,8 +116,8 @@ static void async_abort(struct task *task)
 	async_done(task);
 }
 
-static bool start_raw(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
-		      const uint8_t *cdb, size_t cdb_len, const void *out, size_t out_len)
+static bool accept_raw(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
+		       const uint8_t *cdb, size_t cdb_len)
 {
 	struct task *t = &a->task;
 
@@ -125,7 +129,40 @@ static bool start_raw(struct core *c, struct core_async *a, unsigned nexus, unsi
 	t->cdb_len = (uint8_t)cdb_len;
 	t->done = async_done;
 	t->on_abort = async_abort;
-	if (!target_accept(c->target, scsi_lun_encode((uint16_t)lun), t))
+	return target_accept(c->target, scsi_lun_encode((uint16_t)lun), t);
+}
+
+void core_open(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
+	       const struct scsi_cdb *cdb)
+{
+	uint8_t raw[16];
+	size_t n = scsi_cdb_encode(cdb, raw);
+
+	must(accept_raw(c, a, nexus, lun, raw, n), "a test's command was refused");
+}
+
+void core_piece(struct core_async *a, const void *out, uint64_t off, size_t len)
+{
+	struct task *t = &a->task;
+
+	must(len <= sizeof(a->buf), "a test's piece is too long for the harness");
+	memcpy(a->buf, out, len);
+	a->vec = (struct iovec) { a->buf, len };
+	t->data = &a->vec;
+	t->niov = 1;
+	t->data_off = off;
+	t->len = len;
+	a->done = false;
+	lu_submit(t);
+	core_run_until(a->core, &a->done);
+}
+
+static bool start_raw(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
+		      const uint8_t *cdb, size_t cdb_len, const void *out, size_t out_len)
+{
+	struct task *t = &a->task;
+
+	if (!accept_raw(c, a, nexus, lun, cdb, cdb_len))
 		return false;
 	t->len = t->data_len;
 	if (t->dir == DIR_OUT && t->len > out_len)

@@ -16,7 +16,8 @@
 #define LUN_RO	     3 /* read-only        */
 #define LUN_SLOW     4 /* every read and write takes 50 ms longer */
 #define LUN_RM	     5 /* removable */
-#define CORE_LUNS    6
+#define LUN_BAD	     6 /* one block at 2 MiB cannot be written */
+#define CORE_LUNS    7
 #define CORE_NEXUSES 4
 #define CORE_LU_SIZE (4ull << 20)
 
@@ -64,6 +65,11 @@ struct core_async {
 bool core_start(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
 		const struct scsi_cdb *cdb, const void *out, size_t out_len);
 void core_finish(struct core_async *a); /* waits and ends the task */
+
+/* One whose data-out comes in pieces: open, each piece (waits), task_end. */
+void core_open(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
+	       const struct scsi_cdb *cdb);
+void core_piece(struct core_async *a, const void *out, uint64_t off, size_t len);
 
 /* Shorthands. */
 struct scsi_cdb cdb_of(enum scsi_cmd cmd);
