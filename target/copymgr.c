@@ -254,6 +254,7 @@ void cm_finish(struct cm_op *op, enum tpc_status status, uint64_t count, struct 
 		task_finish(task, s);
 	answer_waiting(waiting);
 	lu_pr_task_ended(lu);
+	lu_clear_poll(lu);
 	target_task_ended(lu->target);
 }
 

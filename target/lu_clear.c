@@ -2,7 +2,8 @@
 /*
  * FORMAT UNIT and SANITIZE: work on the whole medium, one at a time for each LU.
  *
- * It begins when no other command's piece is running; from the moment it is accepted
+ * It begins when no other command's piece and no copy is running (those in the
+ * background are ended); from the moment it is accepted
  * the LU refuses what needs the medium, new pieces of commands accepted before
  * included, so that nobody's data comes after it.  Every token of the LU is cancelled.
  * The task that asked for it waits for its end, unless IMMED was set.
@@ -11,7 +12,6 @@
  * to keeps its data.  A SANITIZE goes on, whatever happens to its task, to the session
  * or by a reset (SBC-4 4.11.3); only the end of the target stops it.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,6 @@ struct lu_clear {
 	bool begun;	   /* its task's post has come */
 	bool started;	   /* else a piece of another command is still running */
 	bool stop;	   /* ends when the running transfer has */
-	bool leave_ring;   /* somebody runs the ring until it has ended */
 	bool ause;	   /* SANITIZE: EXIT FAILURE MODE will be accepted */
 	uint64_t pos;	   /* of this pass, bytes */
 	unsigned pass, passes;
@@ -81,12 +80,11 @@ static void clear_end(struct lu_clear *c, struct sense s)
 	else
 		log_info("LUN %u: %s is complete", lu->cfg.lun, name_of(c));
 	lu->clear = NULL;
-	if (c->leave_ring)
-		ring_stop(lu->env.ring);
 	free(c->pattern);
 	free(c);
 	if (task)
 		task_finish(task, s);
+	target_task_ended(lu->target); /* who waits for the end of all work */
 }
 
 static void clear_step(struct lu_clear *c);
@@ -157,6 +155,8 @@ void lu_clear_poll(struct lu *lu)
 	TAILQ_FOREACH (task, &lu->tasks, link)
 		if (task->running && task != c->task)
 			return;
+	if (!TAILQ_EMPTY(&lu->ops))
+		return;
 	c->started = true;
 	token_cancel_all(lu->env.tokens, lu->bs);
 	clear_step(c);
@@ -189,18 +189,16 @@ static void clear_cancel(struct task *task)
 		ring_post(task->lu->env.ring, &task->post);
 }
 
-void lu_clear_stop(struct lu *lu, bool leave_ring)
+void lu_clear_stop(struct lu *lu)
 {
-	if (!lu->clear)
-		return;
-	lu->clear->stop = true;
-	lu->clear->leave_ring |= leave_ring;
+	if (lu->clear)
+		lu->clear->stop = true;
 }
 
 void lu_clear_reset(struct lu *lu)
 {
 	if (lu->clear && lu->clear->kind == CLEAR_FORMAT)
-		lu_clear_stop(lu, false);
+		lu_clear_stop(lu);
 }
 
 static void clear_begin(struct task *task, const struct lu_clear *how, bool immed)
@@ -218,6 +216,7 @@ static void clear_begin(struct task *task, const struct lu_clear *how, bool imme
 	c->task = immed ? NULL : task;
 	lu->clear = c;
 	task->cancel = immed ? NULL : clear_cancel;
+	cm_terminate_background(lu);
 	task->post.fn = begin_posted;
 	ring_post(lu->env.ring, &task->post);
 	log_info("LUN %u: %s begins, asked for by %s", lu->cfg.lun, name_of(c),

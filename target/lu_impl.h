@@ -144,8 +144,8 @@ struct sense lu_clear_sense(const struct lu *lu);
 void lu_clear_poll(struct lu *lu);
 /* A reset of the LU: ends a FORMAT UNIT in the background. */
 void lu_clear_reset(struct lu *lu);
-/* Asks it to end; lu->clear is NULL when it has, and ring_stop is called if asked for. */
-void lu_clear_stop(struct lu *lu, bool leave_ring);
+/* Asks it to end; lu->clear is NULL when it has, and target_task_ended is told. */
+void lu_clear_stop(struct lu *lu);
 
 struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);
 void lu_nexus_init(struct lu_nexus *ln, const struct lu *lu, const struct nexus *nexus);

@@ -116,10 +116,6 @@ int target_free(struct target *t)
 
 		if (!lu)
 			continue;
-		/* Nobody runs the ring any more; what works in the background needs it. */
-		lu_clear_stop(lu, true);
-		while (lu->clear)
-			ring_run(t->bs_env.ring);
 		bs = lu->bs;
 		lu_free(lu);
 		err = bs_close(bs);
@@ -279,7 +275,7 @@ static void removal_step(struct target_removal *r)
 	struct target *t = r->target;
 	struct lu *lu = t->lus[r->lun];
 
-	lu_clear_stop(lu, false);
+	lu_clear_stop(lu);
 	if (TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops) && !lu->clear) {
 		token_cancel_all(t->lu_env.tokens, lu->bs);
 		if (bs_idle(lu->bs) && r->flushed) {
@@ -485,12 +481,12 @@ static void reset_done(struct ring_post *post)
 	r->done(r);
 }
 
-/* ---- the end of copies ---- */
+/* ---- the end of what works in the background ---- */
 
-static bool has_copies(const struct target *t)
+static bool is_at_work(const struct target *t)
 {
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
-		if (t->lus[i] && !TAILQ_EMPTY(&t->lus[i]->ops))
+		if (t->lus[i] && (!TAILQ_EMPTY(&t->lus[i]->ops) || t->lus[i]->clear))
 			return true;
 	return false;
 }
@@ -507,7 +503,7 @@ static void look_if_quiet(struct target *t)
 {
 	struct target_quiet *q = t->quiet;
 
-	if (!q || has_copies(t))
+	if (!q || is_at_work(t))
 		return;
 	t->quiet = NULL;
 	ring_post(t->bs_env.ring, &q->post);
@@ -518,9 +514,12 @@ void target_end_copies(struct target *t, struct target_quiet *q)
 	assert(!t->quiet);
 	t->quiet = q;
 	q->post.fn = quiet_posted;
-	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
-		if (t->lus[i])
-			cm_terminate_background(t->lus[i]);
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
+		if (!t->lus[i])
+			continue;
+		cm_terminate_background(t->lus[i]);
+		lu_clear_stop(t->lus[i]);
+	}
 	look_if_quiet(t);
 }
 

@@ -31,7 +31,8 @@ int target_new(struct target **ret, const struct target_config *cfg, const struc
  * that. */
 int target_free(struct target *t);
 /*
- * Ends the copies that run without a task; done from the loop when there are none.
+ * Ends the copies that run without a task, FORMAT UNIT and SANITIZE; done from the loop
+ * when there are none.
  * Before target_free, when no commands come any more.
  */
 struct target_quiet {

@@ -282,8 +282,22 @@ static void sanitize_outlives_its_task_and_resets(void)
 	core_done(&c);
 }
 
+struct ending {
+	struct target_quiet q;
+	bool done;
+};
+
+static void has_ended(struct target_quiet *q)
+{
+	struct ending *e = (struct ending *)q;
+
+	e->done = true;
+	ring_stop(c.env.ring);
+}
+
 static void immediate_sanitize_ends_with_the_target(void)
 {
+	struct ending end = { .q.done = has_ended };
 	static const uint8_t zero[1] = { 0 };
 	const struct sanitize_overwrite o = { .passes = 31, .pattern = zero, .pattern_len = 1 };
 	struct scsi_cdb so = overwrite_cdb(&o), tur = cdb_of(CMD_TEST_UNIT_READY);
@@ -292,7 +306,9 @@ static void immediate_sanitize_ends_with_the_target(void)
 	so.immed = true;
 	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &so, list, so.len));
 	CHECK_KCQ(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0), 0x2041b);
-	core_done(&c); /* would wait for 6 s, or leave a transfer behind */
+	target_end_copies(c.target, &end.q);
+	core_run_until(&c, &end.done); /* of 6 s that it would take */
+	core_done(&c);
 }
 
 /* LUN_BAD's block 4096 on cannot be written. */
