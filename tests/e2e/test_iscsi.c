@@ -311,6 +311,24 @@ static void target_reset(void)
 	slow_end(&s);
 }
 
+/* All sessions end with it; the copy, too, and its token works on in a new one. */
+static void target_cold_reset(void)
+{
+	struct initiator *other;
+	struct slow s;
+
+	slow_start(&s);
+	other = login_clear(s.o, 2);
+	CU_ASSERT_EQUAL(iscsi_task_mgmt_target_cold_reset_sync(initiator_context(other)), 0);
+	for (unsigned i = 0; i < 50 && s.cmd.busy; i++)
+		initiator_poll(&s.in, 1, 100);
+	CU_ASSERT(!s.cmd.busy && s.cmd.error < 0);
+	initiator_close(other);
+	initiator_close(s.in);
+	s.in = login_clear(s.o, 2);
+	slow_end(&s);
+}
+
 static void reset_unknown_lun(void)
 {
 	struct odxd *o = ODXD("--lun", "mem:a,size=1M");
@@ -495,6 +513,7 @@ int main(int argc, char **argv)
 		{ "LUN RESET ends a WUT and drops its result, others get 6/29/03", lun_reset },
 		{ "LUN RESET by another session", lun_reset_by_another },
 		{ "TARGET WARM RESET ends a WUT", target_reset },
+		{ "TARGET COLD RESET ends a WUT and all sessions", target_cold_reset },
 		{ "LUN RESET of an unknown LUN is answered so", reset_unknown_lun },
 		{ "a host that dies in mid copy leaves the LUN usable", host_dies_in_mid_copy },
 		{ "SIGTERM in mid copy ends cleanly", sigterm_in_mid_copy },
