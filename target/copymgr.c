@@ -297,6 +297,15 @@ void cm_terminate_background(struct lu *lu)
 			cm_terminate(op);
 }
 
+void cm_terminate_background_of(struct lu *lu, const struct cm_results *of)
+{
+	struct cm_op *op;
+
+	TAILQ_FOREACH (op, &lu->ops, lu_link)
+		if (!op->task && op->results == of)
+			cm_terminate(op);
+}
+
 bool cm_has_terminated(const struct lu *lu)
 {
 	const struct cm_op *op;

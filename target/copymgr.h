@@ -149,6 +149,8 @@ void cm_terminate_for(struct cm_op *op, struct task *task);
 /* Every operation of @lu (PREEMPT AND ABORT, wire-format 7.3); or only the background ones. */
 void cm_terminate_all(struct lu *lu);
 void cm_terminate_background(struct lu *lu);
+/* The background ones whose results are in @of. */
+void cm_terminate_background_of(struct lu *lu, const struct cm_results *of);
 /* One that was asked to end has not ended yet. */
 bool cm_has_terminated(const struct lu *lu);
 

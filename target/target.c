@@ -556,6 +556,13 @@ static void clear_task_set(struct lu *lu, const struct nexus *by)
 		if (n != by && !n->shared && lu_has_tasks_of(lu, n))
 			lu_ua_add(lu_nexus_of(lu, n), ASC_COMMANDS_CLEARED_BY_ANOTHER);
 	lu_abort_tasks(lu, NULL);
+	cm_terminate_background(lu);
+}
+
+static void abort_task_set(struct lu *lu, const struct nexus *by)
+{
+	lu_abort_tasks(lu, by);
+	cm_terminate_background_of(lu, &lu_nexus_of(lu, by)->results);
 }
 
 bool target_reset(struct target *t, struct target_reset *r)
@@ -569,8 +576,10 @@ bool target_reset(struct target *t, struct target_reset *r)
 
 		if (!lu || !reset_concerns(r, t, lu))
 			continue;
-		if (r->clear)
+		if (r->what == TARGET_CLEAR_TASK_SET)
 			clear_task_set(lu, r->nexus);
+		else if (r->what == TARGET_ABORT_TASK_SET)
+			abort_task_set(lu, r->nexus);
 		else
 			reset_lu(lu);
 	}

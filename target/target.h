@@ -112,17 +112,28 @@ void target_nexus_remove(struct target *t, struct nexus *nexus);
  */
 bool target_accept(struct target *t, uint64_t lun, struct task *task);
 
-/*
- * Task management that concerns more than one nexus.  LUN RESET and TARGET RESET:
- * aborts all tasks and copies of the LU(s), drops results, owes everybody, the sender
- * too, 6/29/03 (SAM-5 6.3.3), mode pages go back to defaults.  CLEAR TASK SET: only
- * aborts all tasks of the LU; the others that had some are owed 6/2F/00 (SAM-5 7.5).
- * done when the last aborted task has ended.
- */
+/* What task management does beyond a single task. */
+enum target_tmf {
+	/*
+	 * LUN RESET and TARGET RESET: aborts all tasks and copies of the LU(s), drops
+	 * results, owes everybody, the sender too, 6/29/03 (SAM-5 6.3.3), mode pages go
+	 * back to defaults.
+	 */
+	TARGET_RESET,
+	/*
+	 * Aborts all tasks and copies of the LU; the others that had tasks are owed
+	 * 6/2F/00 (SAM-5 7.5).  Not with all.
+	 */
+	TARGET_CLEAR_TASK_SET,
+	/* Aborts the sender's tasks and copies.  Not with all. */
+	TARGET_ABORT_TASK_SET,
+};
+
+/* done when the last aborted task and copy have ended. */
 struct target_reset {
-	struct nexus *nexus;		      /* who asked */
-	bool all;			      /* every LU, else @lun */
-	bool clear;			      /* CLEAR TASK SET; not with @all */
+	struct nexus *nexus; /* who asked */
+	bool all;	     /* every LU, else @lun */
+	enum target_tmf what;
 	uint64_t lun;			      /* wire form */
 	void (*done)(struct target_reset *r); /* from the loop */
 	struct ring_post post;		      /* the target's */

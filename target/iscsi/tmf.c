@@ -70,24 +70,6 @@ static enum iscsi_tmf_response abort_task(struct icmd *cmd)
 	return ISCSI_TMF_COMPLETE;
 }
 
-static enum iscsi_tmf_response abort_task_set(struct icmd *cmd)
-{
-	struct icmd *victim, *next;
-
-	if (!target_has_lun(cmd->sess->tgt->target, cmd->pdu.lun))
-		return ISCSI_TMF_NO_LUN;
-	for (victim = TAILQ_FIRST(&cmd->sess->active); victim; victim = next) {
-		next = TAILQ_NEXT(victim, link);
-		if (victim->pdu.lun != cmd->pdu.lun)
-			continue;
-		if (is_held_command(victim, cmd))
-			victim->aborted = true;
-		else if (is_running_command(victim))
-			icmd_abort(victim);
-	}
-	return ISCSI_TMF_COMPLETE;
-}
-
 static void reset_done(struct target_reset *r)
 {
 	struct icmd *cmd = container_of(r, struct icmd, reset);
@@ -100,11 +82,11 @@ static void reset_done(struct target_reset *r)
 	icmd_unpin(cmd);
 }
 
-static enum iscsi_tmf_response start_reset(struct icmd *cmd, bool all, bool clear)
+static enum iscsi_tmf_response start_reset(struct icmd *cmd, bool all, enum target_tmf what)
 {
 	cmd->reset = (struct target_reset) { .nexus = &cmd->sess->nexus,
 					     .all = all,
-					     .clear = clear,
+					     .what = what,
 					     .lun = cmd->pdu.lun,
 					     .done = reset_done };
 	cmd->resetting = true;
@@ -116,22 +98,48 @@ static enum iscsi_tmf_response start_reset(struct icmd *cmd, bool all, bool clea
 	return ISCSI_TMF_NO_LUN;
 }
 
+/* Our own, also those that the logical unit has not seen yet. */
+static void abort_own(struct icmd *cmd)
+{
+	struct icmd *victim, *next;
+
+	for (victim = TAILQ_FIRST(&cmd->sess->active); victim; victim = next) {
+		next = TAILQ_NEXT(victim, link);
+		if (victim->pdu.lun != cmd->pdu.lun)
+			continue;
+		if (is_held_command(victim, cmd))
+			victim->aborted = true;
+		else if (is_running_command(victim))
+			icmd_abort(victim);
+	}
+}
+
+static enum iscsi_tmf_response end_task_set(struct icmd *cmd, enum target_tmf what)
+{
+	if (!target_has_lun(cmd->sess->tgt->target, cmd->pdu.lun))
+		return ISCSI_TMF_NO_LUN;
+	abort_own(cmd);
+	return start_reset(cmd, false, what);
+}
+
+static enum iscsi_tmf_response abort_task_set(struct icmd *cmd)
+{
+	return end_task_set(cmd, TARGET_ABORT_TASK_SET);
+}
+
 static enum iscsi_tmf_response clear_task_set(struct icmd *cmd)
 {
-	/* Ours first: also those that the logical unit has not seen yet. */
-	enum iscsi_tmf_response r = abort_task_set(cmd);
-
-	return r == ISCSI_TMF_COMPLETE ? start_reset(cmd, false, true) : r;
+	return end_task_set(cmd, TARGET_CLEAR_TASK_SET);
 }
 
 static enum iscsi_tmf_response lun_reset(struct icmd *cmd)
 {
-	return start_reset(cmd, false, false);
+	return start_reset(cmd, false, TARGET_RESET);
 }
 
 static enum iscsi_tmf_response target_reset_all(struct icmd *cmd)
 {
-	return start_reset(cmd, true, false);
+	return start_reset(cmd, true, TARGET_RESET);
 }
 
 static enum iscsi_tmf_response task_reassign(struct icmd *cmd)

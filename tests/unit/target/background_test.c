@@ -264,6 +264,49 @@ static void lu_reset_ends_it(void)
 	core_done(&c);
 }
 
+/*
+ * wire-format 7.3: status 60h, the result is kept.  ABORT TASK SET by another nexus is
+ * no concern of this one's copy.
+ */
+static void task_set_functions_end_it(void)
+{
+	static const struct {
+		enum target_tmf what;
+		unsigned by;
+		bool ends;
+	} rows[] = {
+		{ TARGET_ABORT_TASK_SET, 1, false },
+		{ TARGET_ABORT_TASK_SET, 0, true },
+		{ TARGET_CLEAR_TASK_SET, 1, true },
+	};
+	uint8_t token[ROD_TOKEN_LEN];
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	fill(&c, token);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct target_reset r = { .nexus = &c.nexus[rows[i].by],
+					  .what = rows[i].what,
+					  .lun = scsi_lun_encode(LUN_SLOW),
+					  .done = was_reset };
+		struct tpc_result res = { 0 };
+
+		CHECK_GOOD(wut_immed(&c, 0, 7 + i, token));
+		core_sleep(&c, 70);
+		reset_over = false;
+		CU_ASSERT_TRUE(target_reset(c.target, &r));
+		while (!reset_over)
+			core_sleep(&c, 2);
+		CHECK_GOOD(core_rrti(&c, 0, LUN_SLOW, 7 + i, 1024, &res));
+		CU_ASSERT_EQUAL(res.status == TPC_TERMINATED, rows[i].ends);
+		while (!rows[i].ends && res.status != TPC_DONE) {
+			core_sleep(&c, 20);
+			CHECK_GOOD(core_rrti(&c, 0, LUN_SLOW, 7 + i, 1024, &res));
+		}
+	}
+	core_done(&c);
+}
+
 /* decisions.md 10 */
 static void nexus_loss_leaves_it(void)
 {
@@ -470,6 +513,8 @@ int main(int argc, char **argv)
 		  abort_foreground },
 		{ "LOGICAL UNIT RESET during a background copy (wire-format 9.2 no. 25)",
 		  lu_reset_ends_it },
+		{ "ABORT TASK SET and CLEAR TASK SET end background copies",
+		  task_set_functions_end_it },
 		{ "an I_T nexus loss takes the result and lets the copy run",
 		  nexus_loss_leaves_it },
 		{ "taking the LUN away ends its background copies", removal_ends_it },

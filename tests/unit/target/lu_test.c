@@ -371,7 +371,7 @@ static void clear_task_set(void)
 			CU_ASSERT_TRUE(core_start(&c, &other, 1, LUN_SLOW, &rd, NULL, 0));
 		x.done = false;
 		x.r = (struct target_reset) { .nexus = &c.nexus[0],
-					      .clear = true,
+					      .what = TARGET_CLEAR_TASK_SET,
 					      .lun = scsi_lun_encode(LUN_SLOW),
 					      .done = reset_over };
 		CU_ASSERT_TRUE(target_reset(c.target, &x.r));
