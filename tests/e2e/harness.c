@@ -492,6 +492,14 @@ void odxd_stop(struct odxd *o)
 	odxd_stop_status(o, 0);
 }
 
+void odxd_kill(struct odxd *o)
+{
+	kill(o->pid, SIGKILL);
+	waitpid(o->pid, NULL, 0);
+	close(o->out);
+	o->pid = 0;
+}
+
 const char *odxd_target_uri(const struct odxd *o, const char *iqn, unsigned lun)
 {
 	char *buf = text_buffer();

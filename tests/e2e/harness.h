@@ -85,6 +85,8 @@ struct odxd *odxd_start_argv(const char *const args[]);
 /* SIGTERM, waits; asserts @status and a clean stderr; NULL is fine. */
 void odxd_stop_status(struct odxd *o, int status);
 void odxd_stop(struct odxd *o); /* status 0 */
+/* SIGKILL, and it is gone: odxd_stop of it does nothing. */
+void odxd_kill(struct odxd *o);
 /* "iscsi://127.0.0.1:PORT/IQN/LUN"; one of a few static buffers. */
 const char *odxd_uri(const struct odxd *o, unsigned lun);
 const char *odxd_target_uri(const struct odxd *o, const char *iqn, unsigned lun);

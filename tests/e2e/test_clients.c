@@ -319,6 +319,57 @@ static void sg_paths(void)
 	odxd_stop(o);
 }
 
+/*
+ * Every run is a session with an ISID of its own, so another initiator port: it
+ * registers itself beside ours, and cannot reserve what we hold.
+ */
+static void sg_persist(void)
+{
+	struct scsi_cdb cdb = { .op = &scsi_ops[CMD_PR_OUT_REGISTER], .len = 24 };
+	uint8_t list[24] = { [15] = 0x5a };
+	struct odxd *o = sg_start();
+	struct initiator *in;
+	struct run r;
+
+	if (!o)
+		return;
+	in = login_clear(o, 1);
+	CHECK_GOOD(command(in, 0, &cdb, list, sizeof(list)));
+	list[7] = 0x5a;
+	cdb.op = &scsi_ops[CMD_PR_OUT_RESERVE];
+	cdb.pr_type = 5;
+	CHECK_GOOD(command(in, 0, &cdb, list, sizeof(list)));
+	r = SG("sg_persist", "-n", "--out", "--register", "--param-sark=1234", odxd_uri(o, 0));
+	run_done(&r);
+	r = SG("sg_persist", "-n", "-k", odxd_uri(o, 0));
+	check_says(&r, "2 registered reservation keys");
+	check_says(&r, "0x5a");
+	check_says(&r, "0x1234");
+	run_done(&r);
+	r = SG("sg_persist", "-n", "-r", odxd_uri(o, 0));
+	check_says(&r, "Key=0x5a");
+	check_says(&r, "Write Exclusive, registrants only");
+	run_done(&r);
+	r = SG("sg_persist", "-n", "-c", odxd_uri(o, 0));
+	check_says(&r, "Compatible Reservation Handling(CRH): 1");
+	check_says(&r, "Persist Through Power Loss Capable(PTPL_C): 0");
+	check_says(&r, "Exclusive Access, all registrants: 1");
+	run_done(&r);
+	r = SG("sg_persist", "-n", "-s", odxd_uri(o, 0));
+	check_says(&r, "Reservation holder");
+	check_says(&r, "not reservation holder");
+	check_says(&r, "iSCSI world wide unique port id: iqn.");
+	run_done(&r);
+	run_env("LD_PRELOAD", program("SGISCSI"));
+	r = RUN("sg_persist", "-n", "--out", "--reserve", "--param-rk=5a", "--prout-type=5",
+		odxd_uri(o, 0));
+	run_env("LD_PRELOAD", NULL);
+	CU_ASSERT_EQUAL(r.status, 24); /* reservation conflict */
+	run_done(&r);
+	initiator_close(in);
+	odxd_stop(o);
+}
+
 /* A parameter list into a file, for sg_raw. */
 static const char *list_file(const char *name, const uint8_t *list, size_t len)
 {
@@ -416,6 +467,7 @@ int main(int argc, char **argv)
 		{ "sg_vpd reads all pages, 8Fh above all", sg_vpd_pages },
 		{ "sg_inq, sg_readcap, sg_luns, sg_opcodes, sg_modes, sg_turs", sg_lists },
 		{ "sg_rtpg, sg_vpd and sg_opcodes over two portal groups", sg_paths },
+		{ "sg_persist reads keys, reservation, capabilities and full status", sg_persist },
 		{ "sg_raw: POPULATE TOKEN, RECEIVE ROD TOKEN INFORMATION, WRITE USING TOKEN",
 		  sg_raw_commands },
 		TEST_END
