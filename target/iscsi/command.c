@@ -89,7 +89,9 @@ void command_received(struct icmd *cmd, bool digest_ok)
 /*
  * The header's flags and length against what the CDB asks for.  Data in that
  * the initiator did not announce is not sent to it: an overflow like any other.
- * Data out that does not come would be a write that did not happen: refused.
+ * Of data out, too, only what was announced is written, whole blocks of it, and the
+ * overflow says so; a parameter list of which nothing comes is refused, and so is one
+ * block that goes everywhere, or compares, when there is less or more of it.
  */
 static void judge_lengths(struct icmd *cmd)
 {
@@ -101,8 +103,10 @@ static void judge_lengths(struct icmd *cmd)
 	cmd->total = cmd->expected < t->data_len ? cmd->expected : t->data_len;
 	if (t->dir != DIR_OUT)
 		return;
+	if (t->split)
+		cmd->total -= cmd->total % lu_info(t->lu)->block_size;
 	if ((in && cmd->expected > 0) || (t->whole && cmd->expected != t->data_len) ||
-	    (t->split ? cmd->total % lu_info(t->lu)->block_size != 0 : cmd->total == 0))
+	    (!t->split && cmd->total == 0))
 		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_COMMAND_IU);
 }
 

@@ -79,10 +79,9 @@ static void test_write_residuals(void)
 		uint8_t flag;
 		uint32_t residual;
 	} rows[] = {
-		{ 2, 512, 0, ISCSI_RSP_OVERFLOW, 512 },
-		{ 2, 0, 0, ISCSI_RSP_OVERFLOW, 1024 },
-		{ 1, 2048, 0, ISCSI_RSP_UNDERFLOW, 1536 },
-		{ 1, 200, 0x50e03, ISCSI_RSP_OVERFLOW, 312 },
+		{ 2, 512, 0, ISCSI_RSP_OVERFLOW, 512 },	   { 2, 0, 0, ISCSI_RSP_OVERFLOW, 1024 },
+		{ 1, 2048, 0, ISCSI_RSP_UNDERFLOW, 1536 }, { 1, 200, 0, ISCSI_RSP_OVERFLOW, 312 },
+		{ 2, 700, 0, ISCSI_RSP_OVERFLOW, 324 },
 	};
 	struct peer p;
 
@@ -101,8 +100,34 @@ static void test_write_residuals(void)
 		CU_ASSERT_EQUAL(a->pdu.flags, ISCSI_F_FINAL | rows[i].flag);
 		CU_ASSERT_EQUAL(a->pdu.rsp.residual, rows[i].residual);
 	}
-	/* A block that was not announced was not written. */
+	/* A block that was not announced, or only in part, was not written. */
 	check_back(&p, 0, 2, data);
+	rig_session_done(&rig, &p);
+}
+
+/* WRITE SAME's one block is all there is: less or more of it is refused. */
+static void test_exact(void)
+{
+	static const struct {
+		uint32_t edtl;
+		unsigned sense;
+	} rows[] = { { 512, 0 }, { 256, 0x50e03 }, { 1024, 0x50e03 }, { 0, 0x50e03 } };
+	struct peer p;
+
+	start(&p);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct iscsi_pdu cmd = peer_write10(&p, LUN_DISK, 4, 1, 512);
+		const struct answer *a;
+
+		cmd.cmd.cdb[0] = 0x41;
+		cmd.cmd.edtl = rows[i].edtl;
+		peer_send(&p, &cmd, data, rows[i].edtl);
+		a = peer_recv(&p);
+		CU_ASSERT_EQUAL(a->pdu.rsp.status, rows[i].sense ? 2 : 0);
+		if (rows[i].sense)
+			CU_ASSERT_EQUAL(answer_sense(a), rows[i].sense);
+	}
+	check_back(&p, 4, 1, data);
 	rig_session_done(&rig, &p);
 }
 
@@ -271,6 +296,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "residuals of reads", test_residuals },
 		{ "residuals of writes", test_write_residuals },
+		{ "one block for all is refused when there is less or more of it", test_exact },
 		{ "residuals of READ and WRITE (6), (10), (12) and (16)",
 		  test_residuals_of_all_forms },
 		{ "residuals of a command without data", test_residuals_without_data },
