@@ -7,18 +7,27 @@
  * nowhere; here each such call becomes a line "[CU_PASS] ...".  Output is by line, so
  * that after a hang one sees how far it came.
  *
- * And it makes LUNResetSimpleAsync a test: that looks for the answer to its LOGICAL
- * UNIT RESET right after it queued the request, when no target can have answered; here
- * queueing a reset waits for the answer.
+ * And it mends two tests that no correct target can pass:
+ *
+ * LUNResetSimpleAsync looks for the answer to its LOGICAL UNIT RESET right after it
+ * queued the request, when no target can have answered.  Here queueing a reset waits
+ * for the answer.
+ *
+ * WriteSame10.UnmapUntilEnd sends WRITE SAME with UNMAP and a block of FFh, and wants
+ * zeros: SBC-4 4.7.3.4.4 has such a block written.  Here it is zeros, as in the same
+ * test of WRITE SAME(16).
  */
 #include <dlfcn.h>
 #include <iscsi/iscsi.h>
+#include <iscsi/scsi-lowlevel.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define WAIT_MS 10000
+#define WAIT_MS		 10000
+#define WRITE_SAME_10	 0x41
+#define WRITE_SAME_UNMAP 0x08
 
 /* As libcunit 2.1 has it: CU_BOOL is an enum or an int of the same size. */
 int CU_assertImplementation(int value, unsigned line, const char *condition, const char *file,
@@ -77,4 +86,18 @@ int iscsi_task_mgmt_async(struct iscsi_context *iscsi, int lun, enum iscsi_task_
 			break;
 	}
 	return r;
+}
+
+struct scsi_task *iscsi_scsi_command_sync(struct iscsi_context *iscsi, int lun,
+					  struct scsi_task *task, struct iscsi_data *data)
+{
+	static struct scsi_task *(*real)(struct iscsi_context *, int, struct scsi_task *,
+					 struct iscsi_data *);
+	const unsigned char *cdb = task->cdb;
+
+	if (!real)
+		real = (__typeof__(real))dlsym(RTLD_NEXT, "iscsi_scsi_command_sync");
+	if (cdb[0] == WRITE_SAME_10 && cdb[1] & WRITE_SAME_UNMAP && !cdb[7] && !cdb[8] && data)
+		memset(data->data, 0, data->size);
+	return real(iscsi, lun, task, data);
 }
