@@ -23,6 +23,7 @@ struct tpc_limits {
 	uint64_t max_token_bytes; /* MAXIMUM TOKEN TRANSFER SIZE, bytes here, blocks on the wire */
 	uint64_t optimal_bytes;	  /* OPTIMAL TRANSFER COUNT, likewise     */
 	uint32_t optimal_granularity; /* OPTIMAL BLOCK ROD LENGTH GRANULARITY, bytes here */
+	uint32_t max_copies;	      /* TOTAL and MAXIMUM IDENTIFIED CONCURRENT COPIES */
 	uint32_t rod_types[4];	      /* made and accepted, ascending; 0 ends */
 	/* The zero token (FFFF0001h, accepted only) is always listed as well. */
 };
@@ -62,7 +63,8 @@ void inquiry_encode_no_lun(struct writer *w);
 
 /*
  * One VPD page: 00 80 83 86 8F(if tpc) B0 B1 B2.  False: page unknown, nothing
- * written.  8Fh: 0000h first, then 0001h 0106h 0108h 8001h, at most 1020 bytes.
+ * written.  8Fh: 0000h first, then 0001h, 0004h 0008h 000Ch (if EXTENDED COPY is
+ * supported), 0106h 0108h 8001h, at most 1020 bytes.
  */
 bool vpd_encode(struct writer *w, uint8_t page, const struct lu_info *lu);
 

@@ -7,9 +7,11 @@
 #define RESPONSE_DESCRIPTOR 0x72
 #define FIXED_VALID	    0x80
 #define DESC_INFORMATION    0x00
+#define DESC_COMMAND	    0x01
 #define DESC_SKS	    0x02
 #define SKS_VALID	    0x80
 #define SKS_CDB		    0x40
+#define SKS_SD		    0x20
 #define SKS_BPV		    0x08
 
 static bool key_has_progress(uint8_t key)
@@ -22,6 +24,8 @@ static bool has_sks(struct sense s)
 {
 	if (s.key == KEY_ILLEGAL_REQUEST)
 		return s.flags & (SENSE_FIELD_CDB | SENSE_FIELD_PL);
+	if (s.key == KEY_COPY_ABORTED)
+		return s.flags & SENSE_FIELD_SEGMENT;
 	return key_has_progress(s.key) && s.flags & SENSE_PROGRESS;
 }
 
@@ -33,7 +37,9 @@ static void put_sks(uint8_t sks[3], struct sense s)
 		put_be16(sks + 1, s.field);
 		return;
 	}
-	if (s.flags & SENSE_FIELD_CDB)
+	if (s.key == KEY_COPY_ABORTED) /* segment pointer, SPC-4 4.5.2.4.5 */
+		sks[0] |= SKS_SD;
+	else if (s.flags & SENSE_FIELD_CDB)
 		sks[0] |= SKS_CDB;
 	if (s.flags & SENSE_FIELD_BIT)
 		sks[0] |= SKS_BPV | (s.bit & 7);
@@ -43,13 +49,19 @@ static void put_sks(uint8_t sks[3], struct sense s)
 /* Other keys use these bytes for other things: they stay unread then. */
 static void get_sks(const uint8_t sks[3], struct sense *s)
 {
-	if (sks[0] & SKS_VALID && key_has_progress(s->key)) {
+	if (!(sks[0] & SKS_VALID))
+		return;
+	if (key_has_progress(s->key)) {
 		s->flags |= SENSE_PROGRESS;
 		s->field = get_be16(sks + 1);
-	}
-	if (!(sks[0] & SKS_VALID) || s->key != KEY_ILLEGAL_REQUEST)
 		return;
-	s->flags |= sks[0] & SKS_CDB ? SENSE_FIELD_CDB : SENSE_FIELD_PL;
+	}
+	if (s->key == KEY_COPY_ABORTED && (sks[0] & SKS_SD))
+		s->flags |= SENSE_FIELD_SEGMENT;
+	else if (s->key == KEY_ILLEGAL_REQUEST)
+		s->flags |= sks[0] & SKS_CDB ? SENSE_FIELD_CDB : SENSE_FIELD_PL;
+	else
+		return;
 	if (sks[0] & SKS_BPV) {
 		s->flags |= SENSE_FIELD_BIT;
 		s->bit = sks[0] & 7;
@@ -69,6 +81,8 @@ static void encode_fixed(struct writer *w, struct sense s)
 	b[7] = SENSE_FIXED_LEN - 8;
 	b[12] = s.asc;
 	b[13] = s.ascq;
+	if (s.flags & SENSE_SEGMENT)
+		put_be16(b + 10, s.segment);
 	if (has_sks(s))
 		put_sks(b + 15, s);
 	wr_bytes(w, b, sizeof(b));
@@ -80,6 +94,8 @@ static void encode_descriptor(struct writer *w, struct sense s)
 
 	if (s.flags & SENSE_INFO)
 		head[7] += 12;
+	if (s.flags & SENSE_SEGMENT)
+		head[7] += 12;
 	if (has_sks(s))
 		head[7] += 8;
 	wr_bytes(w, head, sizeof(head));
@@ -87,6 +103,13 @@ static void encode_descriptor(struct writer *w, struct sense s)
 		uint8_t d[12] = { DESC_INFORMATION, 0x0a, 0x80 };
 
 		put_be64(d + 4, s.info);
+		wr_bytes(w, d, sizeof(d));
+	}
+	if (s.flags & SENSE_SEGMENT) {
+		/* The number is the third and fourth byte of CSI (wire-format 6.3). */
+		uint8_t d[12] = { DESC_COMMAND, 0x0a };
+
+		put_be16(d + 6, s.segment);
 		wr_bytes(w, d, sizeof(d));
 	}
 	if (has_sks(s)) {
@@ -108,6 +131,12 @@ size_t sense_encode(struct sense s, bool descriptor, uint8_t *buf, size_t cap)
 	return w.len;
 }
 
+/* The keys whose command-specific information may be a number of segments. */
+static bool has_segments(const struct sense *s)
+{
+	return s->key == KEY_COPY_ABORTED || s->key == KEY_COMPLETED;
+}
+
 static void decode_fixed(const uint8_t *buf, size_t len, struct sense *s)
 {
 	uint8_t b[SENSE_FIXED_LEN] = { 0 };
@@ -125,6 +154,11 @@ static void decode_fixed(const uint8_t *buf, size_t len, struct sense *s)
 		s->info = get_be32(b + 3);
 	}
 	get_sks(b + 15, s);
+	/* All sense data of this format has the field; nothing else says that it is used. */
+	if (has_segments(s) && (get_be16(b + 10) || (s->flags & SENSE_FIELD_SEGMENT))) {
+		s->flags |= SENSE_SEGMENT;
+		s->segment = get_be16(b + 10);
+	}
 }
 
 static void decode_descriptor(const uint8_t *buf, size_t len, struct sense *s)
@@ -149,6 +183,9 @@ static void decode_descriptor(const uint8_t *buf, size_t len, struct sense *s)
 		if (type == DESC_INFORMATION && n == 0x0a && (d[0] & 0x80)) {
 			s->flags |= SENSE_INFO;
 			s->info = get_be64(d + 2);
+		} else if (type == DESC_COMMAND && n == 0x0a && has_segments(s)) {
+			s->flags |= SENSE_SEGMENT;
+			s->segment = get_be16(d + 4);
 		} else if (type == DESC_SKS && n == 0x06 && !has_sks(*s)) {
 			get_sks(d + 2, s);
 		}
@@ -181,6 +218,18 @@ static const struct {
 	{ ASC_SANITIZE_IN_PROGRESS, "sanitize in progress" },
 	{ ASC_WRITE_ERROR, "write error" },
 	{ ASC_COPY_TARGET_DATA_UNDERRUN, "copy target device data underrun" },
+	{ ASC_UNREACHABLE_COPY_TARGET, "unreachable copy target" },
+	{ ASC_COPY_INFORMATION_AVAILABLE, "extended copy information available" },
+	{ ASC_THIRD_PARTY_DEVICE_FAILURE, "third party device failure" },
+	{ ASC_COPY_TARGET_NOT_REACHABLE, "copy target device not reachable" },
+	{ ASC_COPY_TARGET_INCORRECT_TYPE, "incorrect copy target device type" },
+	{ ASC_TOO_MANY_TARGET_DESCRIPTORS, "too many target descriptors" },
+	{ ASC_UNSUPPORTED_TARGET_DESCRIPTOR, "unsupported target descriptor" },
+	{ ASC_UNSUPPORTED_SEGMENT_DESCRIPTOR, "unsupported segment descriptor" },
+	{ ASC_UNEXPECTED_INEXACT_SEGMENT, "unexpected inexact segment" },
+	{ ASC_INLINE_DATA_LENGTH_EXCEEDED, "inline data length exceeded" },
+	{ ASC_SEGMENT_GRANULARITY_VIOLATION, "copy segment granularity violation" },
+	{ ASC_FAST_COPY_NOT_POSSIBLE, "fast copy not possible" },
 	{ ASC_UNRECOVERED_READ_ERROR, "unrecovered read error" },
 	{ ASC_PARAMETER_LIST_LENGTH_ERROR, "parameter list length error" },
 	{ ASC_MISCOMPARE_DURING_VERIFY, "miscompare during verify" },

@@ -5,6 +5,7 @@
 #include "inquiry.h"
 #include "lu_supports.h"
 #include "tpc.h"
+#include "xcopy.h"
 
 /* Each page writes its body; the header and PAGE LENGTH are vpd_encode()'s. */
 
@@ -171,12 +172,14 @@ static void put_provisioning(struct writer *w, const struct lu_info *lu)
 enum {
 	TPC_DESC_LIMITS = 0x0000,
 	TPC_DESC_COMMANDS = 0x0001,
+	TPC_DESC_PARAMETERS = 0x0004,
+	TPC_DESC_DESCRIPTORS = 0x0008,
+	TPC_DESC_CSCD_IDS = 0x000c,
 	TPC_DESC_ROD_FEATURES = 0x0106,
 	TPC_DESC_ROD_TYPES = 0x0108,
 	TPC_DESC_GENERAL = 0x8001,
 };
 #define TPC_PAGE_MAX	   1020
-#define CONCURRENT_COPIES  256 /* what the copy manager keeps results of, at least */
 #define ROD_TYPE_ENTRY_LEN 64
 #define TOKEN_OUT	   0x01
 #define TOKEN_IN	   0x02
@@ -224,6 +227,27 @@ static void put_commands(struct writer *w, const struct lu_info *lu)
 	wr_at(w, start + 4, &list_len, 1);
 	wr_zero(w, (4 - (w->len - start) % 4) % 4);
 	wr_be16_at(w, start + 2, (uint16_t)(w->len - start - 4));
+}
+
+/* The three of EXTENDED COPY. */
+static void put_xcopy(struct writer *w)
+{
+	wr_be16(w, TPC_DESC_PARAMETERS);
+	wr_be16(w, 0x1c);
+	wr_zero(w, 4);
+	wr_be16(w, XCOPY_MAX_CSCDS);
+	wr_be16(w, XCOPY_MAX_SEGMENTS);
+	wr_be32(w, XCOPY_MAX_LIST);
+	wr_zero(w, 16); /* no inline data */
+	wr_be16(w, TPC_DESC_DESCRIPTORS);
+	wr_be16(w, 8);
+	wr_u8(w, sizeof(xcopy_descriptors));
+	wr_bytes(w, xcopy_descriptors, sizeof(xcopy_descriptors));
+	wr_zero(w, 3);
+	wr_be16(w, TPC_DESC_CSCD_IDS);
+	wr_be16(w, 4);
+	wr_be16(w, 2);
+	wr_be16(w, XCOPY_ID_THIS_LU);
 }
 
 /* Whole blocks only, so that 0106h and 0000h agree. */
@@ -293,8 +317,8 @@ static void put_general(struct writer *w, const struct lu_info *lu)
 {
 	wr_be16(w, TPC_DESC_GENERAL);
 	wr_be16(w, 0x20);
-	wr_be32(w, CONCURRENT_COPIES);
-	wr_be32(w, CONCURRENT_COPIES);
+	wr_be32(w, lu->limits.max_copies);
+	wr_be32(w, lu->limits.max_copies);
 	wr_be32(w, 0); /* MAXIMUM SEGMENT LENGTH: no limit */
 	wr_u8(w, log2_floor(lu->block_size));
 	wr_zero(w, 19);
@@ -307,6 +331,8 @@ static void put_third_party_copy(struct writer *w, const struct lu_info *lu)
 	assert(lu->block_size > 0);
 	put_limits(w, lu); /* first, or Windows does not see it */
 	put_commands(w, lu);
+	if (lu_supports(lu, &scsi_ops[CMD_EXTENDED_COPY_LID1]))
+		put_xcopy(w);
 	put_rod_features(w, lu);
 	put_rod_types(w, lu);
 	put_general(w, lu);

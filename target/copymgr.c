@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cm_xcopy.h"
 #include "lu_impl.h"
 
 #define POLL_MS 500 /* ESTIMATED STATUS UPDATE DELAY while running */
@@ -303,6 +304,15 @@ void cm_terminate_background_of(struct lu *lu, const struct cm_results *of)
 
 	TAILQ_FOREACH (op, &lu->ops, lu_link)
 		if (!op->task && op->results == of)
+			cm_terminate(op);
+}
+
+void cm_terminate_users(struct lu *lu, const struct lu *of)
+{
+	struct cm_op *op;
+
+	TAILQ_FOREACH (op, &lu->ops, lu_link)
+		if (!op->task && cm_xcopy_uses(op, of))
 			cm_terminate(op);
 }
 

@@ -34,6 +34,7 @@ struct cm_op {
 	bool running;
 	bool fetched;	/* the whole result has been delivered */
 	bool ambiguous; /* shared nexus: may be another initiator's; never handed out */
+	bool status_told, failure_told; /* by the RECEIVE COPY commands of LID1 */
 	struct tpc_result result;
 	uint8_t token[ROD_TOKEN_LEN]; /* if result.token */
 	TAILQ_ENTRY(cm_op) link;      /* in results */
@@ -151,6 +152,8 @@ void cm_terminate_all(struct lu *lu);
 void cm_terminate_background(struct lu *lu);
 /* The background ones whose results are in @of. */
 void cm_terminate_background_of(struct lu *lu, const struct cm_results *of);
+/* The background ones of @lu that read or write @of. */
+void cm_terminate_users(struct lu *lu, const struct lu *of);
 /* One that was asked to end has not ended yet. */
 bool cm_has_terminated(const struct lu *lu);
 

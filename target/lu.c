@@ -17,7 +17,7 @@
 static const lu_handler *const handlers[] = {
 	lu_spc_handlers,   lu_sbc_handlers,    lu_verify_handlers,  lu_atomic_handlers,
 	lu_clear_handlers, lu_tpc_handlers,    lu_receive_handlers, lu_space_handlers,
-	lu_pr_handlers,	   lu_medium_handlers,
+	lu_pr_handlers,	   lu_medium_handlers, lu_xcopy_handlers,
 };
 
 static lu_handler handler_of(enum scsi_cmd cmd)
@@ -104,6 +104,7 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 			    .max_token_bytes = tpc->max_token_bytes,
 			    .optimal_bytes = tpc->optimal_bytes,
 			    .optimal_granularity = cfg->block_size > 4096 ? cfg->block_size : 4096,
+			    .max_copies = tpc->results_per_nexus,
 			    .rod_types = { ROD_TYPE_PIT_CHANGE_VULNERABLE } },
 	};
 	lu_space_info(lu, i);

@@ -87,6 +87,8 @@ struct lu_stats {
 	uint64_t populate_tokens, writes_using_token, partial;
 	uint64_t bytes_offloaded;	     /* written by WRITE USING TOKEN */
 	uint64_t bytes_copied, bytes_zeroed; /* of those: copied / zeroed    */
+	uint64_t extended_copies;	     /* EXTENDED COPY commands       */
+	uint64_t bytes_xcopied;		     /* written by them, to any LU   */
 };
 const struct lu_stats *lu_stats(const struct lu *lu);
 

@@ -76,6 +76,7 @@ struct lu {
 	enum sanitize_state sanitize;
 	unsigned works;	  /* commands that hold a task.work */
 	unsigned gathers; /* WRITE ATOMIC commands that hold memory */
+	unsigned users;	  /* segments of EXTENDED COPY that read or write it */
 	struct lu_stats stats;
 };
 
@@ -93,6 +94,7 @@ extern const lu_handler lu_tpc_handlers[CMD_COUNT];
 extern const lu_handler lu_receive_handlers[CMD_COUNT];
 extern const lu_handler lu_pr_handlers[CMD_COUNT];
 extern const lu_handler lu_medium_handlers[CMD_COUNT];
+extern const lu_handler lu_xcopy_handlers[CMD_COUNT];
 
 /* Ends a piece from the loop: status by @s, then done. */
 void task_finish(struct task *task, struct sense s);
@@ -170,6 +172,11 @@ int lu_pr_open(struct lu *lu, const char *dir, char *err, size_t err_cap);
 /* An aborted task or a copy has ended; PREEMPT AND ABORT may be waiting for it. */
 void lu_pr_task_ended(struct lu *lu);
 
+/*
+ * Over the service action and the list: struct cm_op's digest.  It only has to tell
+ * lists of initiators that mean no harm from each other.
+ */
+uint64_t lu_digest_list(uint8_t sa, const uint8_t *list, size_t len);
 /* A command ended before lu_submit: if it was PT or WUT, cm_refused. */
 void lu_tpc_refused(const struct lu *lu, const struct task *task);
 

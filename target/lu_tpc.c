@@ -196,11 +196,8 @@ static struct sense judge_wut(struct lu *lu, const struct task *task, struct cm_
 
 /* ---- the commands ---- */
 
-/*
- * FNV-1a over the service action and the list.  It only has to tell lists of
- * initiators that mean no harm from each other.
- */
-static uint64_t digest_list(uint8_t sa, const uint8_t *list, size_t len)
+/* FNV-1a. */
+uint64_t lu_digest_list(uint8_t sa, const uint8_t *list, size_t len)
 {
 	uint64_t h = (0xcbf29ce484222325u ^ sa) * 0x100000001b3u;
 
@@ -248,7 +245,7 @@ static void originate(struct lu *lu, struct task *task, uint8_t sa,
 		return;
 	}
 	if (req.shared)
-		req.digest = digest_list(sa, task->data[0].iov_base, task->len);
+		req.digest = lu_digest_list(sa, task->data[0].iov_base, task->len);
 	s = cm_begin(results, lu->cfg.tpc.results_per_nexus, &req, &op);
 	if (!sense_is_good(s)) {
 		task_finish_later(task, s);

@@ -276,7 +276,7 @@ static void removal_step(struct target_removal *r)
 	struct lu *lu = t->lus[r->lun];
 
 	lu_clear_stop(lu);
-	if (TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops) && !lu->clear) {
+	if (TAILQ_EMPTY(&lu->tasks) && TAILQ_EMPTY(&lu->ops) && lu->users == 0 && !lu->clear) {
 		token_cancel_all(t->lu_env.tokens, lu->bs);
 		if (bs_idle(lu->bs) && r->flushed) {
 			removal_over(r);
@@ -311,6 +311,9 @@ bool target_remove_lu(struct target *t, struct target_removal *r)
 		return false;
 	lu->removing = true;
 	cm_terminate_background(lu);
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
+		if (t->lus[i])
+			cm_terminate_users(t->lus[i], lu);
 	r->target = t;
 	r->flushed = false;
 	r->err = 0;

@@ -8,6 +8,7 @@ static void check_same(struct sense a, struct sense b)
 {
 	FUZZ_CHECK(a.key == b.key && a.asc == b.asc && a.ascq == b.ascq);
 	FUZZ_CHECK(a.flags == b.flags && a.bit == b.bit && a.field == b.field && a.info == b.info);
+	FUZZ_CHECK(a.segment == b.segment);
 }
 
 static void check_round_trip(struct sense s, bool descriptor)
@@ -24,6 +25,11 @@ static void check_round_trip(struct sense s, bool descriptor)
 		s.info = 0;
 		s.flags &= ~SENSE_INFO;
 	}
+	/* Fixed format always has room for the number: a pointer says that it is one. */
+	if (!descriptor && (s.flags & SENSE_FIELD_SEGMENT))
+		s.flags |= SENSE_SEGMENT;
+	else if (!descriptor && s.segment == 0)
+		s.flags &= ~SENSE_SEGMENT;
 	check_same(s, got);
 	free(b);
 	free(cut);

@@ -230,17 +230,17 @@ static void page_8f(void)
 /* Our page has the example's descriptors of the commands that we have. */
 static void page_8f_descriptors_as_in_the_example(void)
 {
-	static const uint16_t types[] = { 0x0000, 0x0106, 0x0108 };
+	static const uint16_t types[] = { 0x0000, 0x000c, 0x0106, 0x0108 };
 	struct golden g = golden_load("vpd-8f");
 	struct lu_info lu = sample_lu();
 	struct writer w = writer(out, sizeof(out));
-	size_t a[3] = { 4, 0x6c, 0xcc }, b = 4, found = 0;
+	size_t a[4] = { 4, 0x64, 0x6c, 0xcc }, b = 4, found = 0;
 
 	CU_ASSERT_TRUE(vpd_encode(&w, 0x8f, &lu));
 	while (b < w.len) {
 		size_t n = get_be16(out + b + 2) + 4u;
 
-		for (unsigned i = 0; i < 3; i++) {
+		for (unsigned i = 0; i < 4; i++) {
 			if (get_be16(out + b) != types[i])
 				continue;
 			found++;
@@ -250,7 +250,7 @@ static void page_8f_descriptors_as_in_the_example(void)
 		}
 		b += n;
 	}
-	CU_ASSERT_EQUAL(found, 3);
+	CU_ASSERT_EQUAL(found, 4);
 }
 
 static void sense_vectors(void)
@@ -269,8 +269,8 @@ static void sense_vectors(void)
 		{ 0x5, 0x2304, 0, 0, true },
 		{ 0xa, 0x0d04, SENSE_INFO, 64, true },
 		{ 0xa, 0x0d04, SENSE_INFO, 64, true },
-		{ 0xa, 0x0d02, 0, 0, false },
-		{ 0xa, 0x0d01, 0, 0, false },
+		{ 0xa, 0x0d02, SENSE_SEGMENT | SENSE_FIELD_SEGMENT, 6, true },
+		{ 0xa, 0x0d01, SENSE_SEGMENT | SENSE_FIELD_SEGMENT, 6, false },
 	};
 	const unsigned n = sizeof(want) / sizeof(want[0]);
 

@@ -38,6 +38,7 @@ static inline struct lu_info sample_lu(void)
 			    .max_token_bytes = 1ull << 30,
 			    .optimal_bytes = 64ull << 20,
 			    .optimal_granularity = 4096,
+			    .max_copies = 256,
 			    .rod_types = { ROD_TYPE_PIT_DEFAULT } },
 	};
 }

@@ -158,13 +158,13 @@ static void decode_skips_foreign_descriptors(void)
 	/* an INFORMATION descriptor without VALID, or cut, says nothing */
 	b[22] = 0;
 	CU_ASSERT_TRUE(sense_decode(b, n, &s));
-	CU_ASSERT_EQUAL(s.flags, 0);
+	CU_ASSERT_EQUAL(s.flags, SENSE_SEGMENT);
 	b[22] = 0x80;
 	CU_ASSERT_TRUE(sense_decode(b, n - 1, &s));
-	CU_ASSERT_EQUAL(s.flags, 0);
+	CU_ASSERT_EQUAL(s.flags, SENSE_SEGMENT);
 	b[7] = 0x17;
 	CU_ASSERT_TRUE(sense_decode(b, n, &s));
-	CU_ASSERT_EQUAL(s.flags, 0);
+	CU_ASSERT_EQUAL(s.flags, SENSE_SEGMENT);
 }
 
 static void deferred_sense_decodes_alike(void)

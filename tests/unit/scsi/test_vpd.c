@@ -168,21 +168,23 @@ static void third_party_copy_page(void)
 	struct lu_info lu = sample_lu();
 	uint8_t want[512] = { 0 };
 
-	test_hex("00 8F 01 44", want, 4);
+	test_hex("00 8F 01 78", want, 4);
 	test_hex("00 00 00 20 00 00 00 00 00 00 00 40 00 00 02 58 00 00 00 3C"
 		 "00 00 00 00 00 20 00 00 00 00 00 00 00 02 00 00",
 		 want + 4, 36);
 	test_hex("00 01 00 10 0F 83 05 00 01 10 11 1C 84 06 00 03 04 05 07 08", want + 40, 20);
-	test_hex("01 06 00 5C", want + 60, 4);
-	test_hex("00 00 00 3C 00 00 02 58 00 00 02 58", want + 60 + 16, 12);
+	test_hex("00 04 00 1C 00 00 00 00 00 40 00 40 00 00 0F 00", want + 60, 16);
+	test_hex("00 08 00 08 04 02 07 0A E4 00 00 00 00 0C 00 04 00 02 FF FF", want + 92, 20);
+	test_hex("01 06 00 5C", want + 112, 4);
+	test_hex("00 00 00 3C 00 00 02 58 00 00 02 58", want + 112 + 16, 12);
 	test_hex("00 30 00 00 00 2C 00 00 00 08 00 00 00 00 40 00 00 00"
 		 "00 00 00 00 04 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00 04 00 00 00",
-		 want + 60 + 46, 42);
-	test_hex("01 08 00 84 00 00 00 80 00 80 00 00 03", want + 156, 13);
-	test_hex("FF FF 00 01 02", want + 156 + 8 + 64, 5);
-	test_hex("80 01 00 20 00 00 01 00 00 00 01 00 00 00 00 00 09", want + 292, 17);
-	CHECK_BYTES(page, encode(0x8f, &lu), want, 328);
-	CU_ASSERT_EQUAL(get_be16(page + 2), 324);
+		 want + 112 + 46, 42);
+	test_hex("01 08 00 84 00 00 00 80 00 80 00 00 03", want + 208, 13);
+	test_hex("FF FF 00 01 02", want + 208 + 8 + 64, 5);
+	test_hex("80 01 00 20 00 00 01 00 00 00 01 00 00 00 00 00 09", want + 344, 17);
+	CHECK_BYTES(page, encode(0x8f, &lu), want, 380);
+	CU_ASSERT_EQUAL(get_be16(page + 2), 376);
 }
 
 /* Walks the page as a careful reader would. */
