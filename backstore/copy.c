@@ -183,7 +183,7 @@ static void out_done(struct io *io, int res)
 	if (res < 0) {
 		ch->err = res;
 		ch->write_failed = true;
-	} else if (io->op == IO_ZERO) {
+	} else if (io->op != IO_WRITE) {
 		stats->zeroed += ch->len;
 	} else {
 		stats->copied += ch->len;
@@ -386,7 +386,7 @@ static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
 	run->pos += ch->len;
 	run->at += ch->len;
 	if (what == PLAN_ZERO) {
-		chunk_out(ch, IO_ZERO);
+		chunk_out(ch, IO_DISCARD); /* a hole stays one; zeros where dst is not thin */
 		return;
 	}
 	ch->reading = n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The copy engine: rod -> ranges of a backstore, several reads and writes in
- * flight, holes not read, an honest count.
+ * flight, holes not read and on a thin destination holes again, an honest count.
  *
  * Memory comes from the engine's own budget, taken before the first write and
  * kept to the end, so that a copy that waits for a fence never waits for memory
@@ -53,8 +53,9 @@ struct copy {
 	uint64_t written; /* may be read at any time: grows while running   */
 	bool write_failed;
 	struct copy_stats {
-		uint64_t read, copied, zeroed; /* bytes: read; written; zeroed without reading */
-		uint64_t chunks;	       /* that have ended well */
+		/* bytes: read; written; zeroed, or on a thin destination given back, unread */
+		uint64_t read, copied, zeroed;
+		uint64_t chunks; /* that have ended well */
 	} stats;
 	/* the engine's */
 	struct copy_run *run;

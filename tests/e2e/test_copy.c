@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "client.h"
 
@@ -243,6 +244,7 @@ static void sparse_source(void)
 	struct initiator *in = login_clear(o, 2);
 	struct tpc_range r = RANGE(0, 32768);
 	uint8_t token[ROD_TOKEN_LEN];
+	struct stat st;
 
 	/* Data at 1 MiB, 5 MiB and the end of 16 MiB; holes elsewhere. */
 	CU_ASSERT(write_pattern(in, 0, 512, MIB, 512, MIB, 1));
@@ -260,6 +262,9 @@ static void sparse_source(void)
 	CU_ASSERT(file_is(dst, 16 * MIB, SIZE - 16 * MIB, 16 * MIB, 2));
 	initiator_close(in);
 	odxd_stop(o);
+	/* And holes again: space was given back. */
+	CU_ASSERT_EQUAL(stat(dst, &st), 0);
+	CU_ASSERT((uint64_t)st.st_blocks * 512 < SIZE - 12 * MIB);
 }
 
 static void memory_to_file(void)
