@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-SECONDS = int(os.environ.get("BENCH_SECONDS", "6"))
+SECONDS = 4
 RUNS = 3
 WORKLOADS = [  # name, fio's rw, block size, depth
     ("4 KiB random read, depth 1", "randread", "4k", 1),

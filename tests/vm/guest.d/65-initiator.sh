@@ -38,7 +38,7 @@ sg_turs -n 4 "$disk" >/dev/null 2>&1
 check "a persistent reservation" sg_persist --out --register --param-aptpl --param-sark=123abc "$disk"
 check "which LIO wrote down, for after a reboot" grep -r res_key /etc/rtslib-fb-target/pr
 check "and given up" sg_persist --out --register --param-rk=123abc "$disk"
-tree=/usr/lib/python3.11
+tree=/usr/lib/python3.11/lib-dynload
 mkdir -p /mnt/fs
 check "mkfs.ext4" mkfs.ext4 -q -F "$disk"
 check "mount" mount "$disk" /mnt/fs

@@ -10,6 +10,6 @@ check_text "iscsi-inq sees our vendor" "$(timeout 120 iscsi-inq "$VM_URI/0" 2>&1
 check_text "iscsi-inq reads VPD 83h" "$(timeout 120 iscsi-inq -e 1 -c 131 "$VM_URI/1" 2>&1)" \
 	"NAA"
 check_text "a LUN of 512-byte blocks" "$(timeout 120 iscsi-readcapacity16 "$VM_URI/0" 2>&1)" \
-	"Total size:50331648"
+	"Total size:16777216"
 check_text "a LUN of 4096-byte blocks" "$(timeout 120 iscsi-readcapacity16 "$VM_URI/2" 2>&1)" \
 	"BlockSize:4096|Logical block size:4096|4096"
