@@ -297,6 +297,11 @@ static void begin(struct command *c)
 		refuse(c, sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB));
 		return;
 	}
+	/* As behind odxd: a parameter list may be shorter, but is there; a block is one. */
+	if (t->dir == DIR_OUT && room != t->data_len && (t->whole || (!t->split && room == 0))) {
+		refuse(c, sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_COMMAND_IU));
+		return;
+	}
 	if (t->split)
 		room -= room % lu_info(t->lu)->block_size;
 	c->len = min64(room, t->data_len);

@@ -376,6 +376,19 @@ static void short_data(void)
 	memset(buf, 0x22, sizeof(buf));
 	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 2048), 0x52400);
 	CU_ASSERT_TRUE(rig_holds(dev, 0, 8, 0x11));
+	/* One block that goes everywhere is one block; a parameter list is not nothing. */
+	cdb = rig_cdb(CMD_WRITE_SAME_16);
+	cdb.blocks = 8;
+	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 1024), 0x50e03);
+	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 0), 0x52400);
+	CU_ASSERT_TRUE(rig_holds(dev, 0, 8, 0x11));
+	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 512), 0);
+	CU_ASSERT_TRUE(rig_holds(dev, 0, 8, 0x22));
+	rig_fill(dev, 0, 8, 0x11);
+	cdb = rig_cdb(CMD_MODE_SELECT_6);
+	cdb.pf = true;
+	cdb.len = 24;
+	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 0), 0x50e03);
 	/* A READ fills what there is. */
 	cdb = rig_rw(CMD_READ_16, 0, 8);
 	memset(buf, 0x22, sizeof(buf));

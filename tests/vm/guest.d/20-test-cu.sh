@@ -5,7 +5,7 @@
 . /odx/guest-lib.sh
 need_handler
 fresh
-lun a 32M
+lun a 32M 512 "provisioning=thin;physical-block-size=512"
 portal a
 host test-cu
 check "the runner lives" runner_pid
