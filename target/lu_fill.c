@@ -43,7 +43,7 @@ static void fill_end(struct fill *f)
 	int err = f->err;
 
 	free(f->pattern);
-	free(f);
+	lu_work_free(task);
 	task_finish(task, lu_io_sense(task->lu, err, DATA_WRITE));
 }
 
@@ -121,18 +121,16 @@ void lu_fill(struct task *task, enum io_op op, const uint8_t *block,
 		task_finish_later(task, sense_good());
 		return;
 	}
-	f = malloc(sizeof(*f) + n * sizeof(*ranges));
-	if (!f) {
-		task_finish_later(task, sense_from_errno(-ENOMEM, DATA_WRITE));
+	f = lu_work_new(task, sizeof(*f) + n * sizeof(*ranges));
+	if (!f)
 		return;
-	}
 	*f = (struct fill) { .task = task, .op = op, .max = piece_max(op), .n = n };
-	f->flags = task->lu->mode.wce ? 0 : IO_FUA; /* as a WRITE (SBC-4 6.5.6) */
+	f->flags = lu_write_flags(task);
 	memcpy(f->ranges, ranges, n * sizeof(*ranges));
 	if (op == IO_WRITE) {
 		f->pattern = make_pattern(block, task->lu->info.block_size);
 		if (!f->pattern) {
-			free(f);
+			lu_work_free(task);
 			task_finish_later(task, sense_from_errno(-ENOMEM, DATA_WRITE));
 			return;
 		}

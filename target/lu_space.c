@@ -4,8 +4,6 @@
  * LU gives space back and reads zeros there afterwards (LBPRZ); parts of a file-system
  * block are zeroed and stay mapped.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lu_impl.h"
@@ -168,7 +166,7 @@ static void walk_end(struct lba_walk *w)
 	struct writer out = task_writer(task);
 
 	lba_status_encode(&out, w->found, w->n);
-	free(w);
+	lu_work_free(task);
 	task_finish_data(task, &out);
 }
 
@@ -219,11 +217,9 @@ static void get_lba_status(struct lu *lu, struct task *task)
 				  sense_info(KEY_ILLEGAL_REQUEST, ASC_LBA_OUT_OF_RANGE, req->lba));
 		return;
 	}
-	w = malloc(sizeof(*w));
-	if (!w) {
-		task_finish_later(task, sense_from_errno(-ENOMEM, DATA_READ));
+	w = lu_work_new(task, sizeof(*w));
+	if (!w)
 		return;
-	}
 	w->task = task;
 	w->lba = req->lba;
 	w->n = w->asked = 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "client.h"
 
@@ -281,6 +282,44 @@ static void sg_lists(void)
 	odxd_stop(o);
 }
 
+/* A file, and what it has allocated. */
+static void sg_space(void)
+{
+	const char *path = make_filled("disk", 4 * MIB, 1);
+	struct stat before, after;
+	struct odxd *o;
+	struct run r;
+
+	if (!have("sg_unmap"))
+		return;
+	o = ODXD("--lun", path);
+	CU_ASSERT_EQUAL(stat(path, &before), 0);
+	r = SG("sg_get_lba_status", "--lba=0", "--maxlen=40", odxd_uri(o, 0));
+	check_says(&r, "mapped");
+	run_done(&r);
+	r = SG("sg_unmap", "--force", "--lba=2048", "--num=2048", odxd_uri(o, 0));
+	run_done(&r);
+	CU_ASSERT_EQUAL(stat(path, &after), 0);
+	CU_ASSERT(after.st_blocks <= before.st_blocks - 2048);
+	CU_ASSERT(file_is_zero(path, MIB, MIB));
+	CU_ASSERT(file_is(path, 2 * MIB, 2 * MIB, 2 * MIB, 1));
+	r = SG("sg_get_lba_status", "--lba=2048", "--maxlen=40", odxd_uri(o, 0));
+	check_says(&r, "0x0000000000000800");
+	check_says(&r, "2048  deallocated");
+	run_done(&r);
+	r = SG("sg_write_same", "--10", "--lba=0", "--num=8", odxd_uri(o, 0));
+	run_done(&r);
+	CU_ASSERT(file_is_zero(path, 0, 4096));
+	r = SG("sg_write_same", "--unmap", "--lba=4096", "--num=2048", odxd_uri(o, 0));
+	run_done(&r);
+	r = SG("sg_write_same", "--16", "--ndob", "--lba=8", "--num=8", odxd_uri(o, 0));
+	run_done(&r);
+	CU_ASSERT(file_is_zero(path, 4096, 4096));
+	CU_ASSERT(file_is(path, 8192, MIB - 8192, 8192, 1));
+	CU_ASSERT(file_is_zero(path, 2 * MIB, MIB));
+	odxd_stop(o);
+}
+
 /* Two portal groups are two ports of one LUN, as multipath tools see it. */
 static void sg_paths(void)
 {
@@ -466,6 +505,7 @@ int main(int argc, char **argv)
 		{ "an image in by qemu-img, over by odxcp, out by qemu-img", qemu_image_offloaded },
 		{ "sg_vpd reads all pages, 8Fh above all", sg_vpd_pages },
 		{ "sg_inq, sg_readcap, sg_luns, sg_opcodes, sg_modes, sg_turs", sg_lists },
+		{ "sg_unmap, sg_write_same, sg_get_lba_status", sg_space },
 		{ "sg_rtpg, sg_vpd and sg_opcodes over two portal groups", sg_paths },
 		{ "sg_persist reads keys, reservation, capabilities and full status", sg_persist },
 		{ "sg_raw: POPULATE TOKEN, RECEIVE ROD TOKEN INFORMATION, WRITE USING TOKEN",
