@@ -143,6 +143,9 @@ static void put_characteristics(struct writer *w, const struct lu_info *lu)
 	/* WABEREQ: after a block erase reads work and need no write first */
 	if (lu->lbpme && lu_supports(lu, &scsi_ops[CMD_SANITIZE_BLOCK_ERASE]))
 		b[3] = 0x40;
+	/* WACEREQ: the same after a cryptographic erase */
+	if (lu_supports(lu, &scsi_ops[CMD_SANITIZE_CRYPTO_ERASE]))
+		b[3] |= 0x10;
 	wr_bytes(w, b, sizeof(b));
 }
 

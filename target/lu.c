@@ -148,6 +148,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 		/* What is erased is given back, and there is nothing to give when fully
 		 * provisioned. */
 		lu->supported[CMD_SANITIZE_BLOCK_ERASE] = lu->info.lbpme;
+		lu->supported[CMD_SANITIZE_CRYPTO_ERASE] = bs_encrypted(bs);
 		lu->cfg.serial = lu->info.serial;
 		lu->cfg.state_dir = NULL; /* the caller's */
 		lu->mode_defaults.wce = !cfg->write_through;

@@ -38,6 +38,7 @@ struct lu_clear {
 	bool invert; /* the pattern, from pass to pass */
 	struct io io;
 	struct iovec vec;
+	bool rekey;	  /* no passes: the storage forgets its key */
 	uint8_t *pattern; /* WRITE_STEP bytes of it; NULL: all is given back, or zeroed */
 };
 
@@ -51,7 +52,7 @@ struct sense lu_clear_sense(const struct lu *lu)
 	const struct lu_clear *c = lu->clear;
 	uint64_t size = bs_size(lu->bs);
 	double part = ((double)c->pass * (double)size + (double)c->pos) /
-		      ((double)c->passes * (double)size);
+		      ((double)(c->passes ? c->passes : 1) * (double)size);
 
 	return sense_progress(c->kind == CLEAR_FORMAT ? ASC_FORMAT_IN_PROGRESS
 						      : ASC_SANITIZE_IN_PROGRESS,
@@ -124,6 +125,15 @@ static void clear_step(struct lu_clear *c)
 	struct backstore *bs = c->lu->bs;
 	uint64_t left = bs_size(bs) - c->pos, step = c->pattern ? WRITE_STEP : ZERO_STEP;
 
+	if (c->rekey) {
+		int err = bs_rekey(bs);
+
+		c->rekey = false;
+		if (err < 0) {
+			clear_end(c, lu_io_sense(c->lu, err, DATA_WRITE));
+			return;
+		}
+	}
 	if (c->pass == c->passes) {
 		c->io = (struct io) { .op = IO_FLUSH, .done = clear_flushed };
 		bs_submit(bs, &c->io);
@@ -283,15 +293,32 @@ static void sanitize_overwrite(struct lu *lu, struct task *task)
 		task_finish_later(task, s);
 }
 
-static void sanitize_block_erase(struct lu *lu, struct task *task)
+/* One that has no parameters. */
+static void sanitize_plain(struct lu *lu, struct task *task, const struct lu_clear *how)
 {
-	const struct lu_clear how = { .kind = CLEAR_SANITIZE, .passes = 1, .ause = task->req.ause };
 	struct sense s = judge_sanitize(lu, &task->req);
 
 	if (sense_is_good(s))
-		clear_begin(task, &how, task->req.immed);
+		clear_begin(task, how, task->req.immed);
 	else
 		task_finish_later(task, s);
+}
+
+static void sanitize_block_erase(struct lu *lu, struct task *task)
+{
+	const struct lu_clear how = { .kind = CLEAR_SANITIZE, .passes = 1, .ause = task->req.ause };
+
+	sanitize_plain(lu, task, &how);
+}
+
+/* The key goes, and with it all that was written; reads then give something else. */
+static void sanitize_crypto_erase(struct lu *lu, struct task *task)
+{
+	const struct lu_clear how = { .kind = CLEAR_SANITIZE,
+				      .rekey = true,
+				      .ause = task->req.ause };
+
+	sanitize_plain(lu, task, &how);
 }
 
 /* SBC-4 4.11.4: only after a SANITIZE that allowed it (AUSE). */
@@ -309,5 +336,6 @@ const lu_handler lu_clear_handlers[CMD_COUNT] = {
 	[CMD_FORMAT_UNIT] = format_unit,
 	[CMD_SANITIZE_OVERWRITE] = sanitize_overwrite,
 	[CMD_SANITIZE_BLOCK_ERASE] = sanitize_block_erase,
+	[CMD_SANITIZE_CRYPTO_ERASE] = sanitize_crypto_erase,
 	[CMD_SANITIZE_EXIT_FAILURE] = sanitize_exit_failure,
 };

@@ -91,7 +91,8 @@ void command_received(struct icmd *cmd, bool digest_ok)
  * the initiator did not announce is not sent to it: an overflow like any other.
  * Of data out, too, only what was announced is written, whole blocks of it, and the
  * overflow says so; a parameter list of which nothing comes is refused, and so is one
- * block that goes everywhere, or compares, when there is less or more of it.
+ * block that goes everywhere, or compares, when there is less or more of it; when the
+ * CDB has no use for any it is its count that is wrong (256 blocks to compare are 0).
  */
 static void judge_lengths(struct icmd *cmd)
 {
@@ -100,6 +101,8 @@ static void judge_lengths(struct icmd *cmd)
 
 	if (t->dir == DIR_IN && out)
 		cmd->expected = 0;
+	if (t->whole && t->data_len == 0 && out && cmd->expected > 0)
+		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
 	cmd->total = cmd->expected < t->data_len ? cmd->expected : t->data_len;
 	if (t->dir != DIR_OUT)
 		return;

@@ -97,7 +97,9 @@ struct scsi_task *iscsi_scsi_command_sync(struct iscsi_context *iscsi, int lun,
 
 	if (!real)
 		real = (__typeof__(real))dlsym(RTLD_NEXT, "iscsi_scsi_command_sync");
-	if (cdb[0] == WRITE_SAME_10 && cdb[1] & WRITE_SAME_UNMAP && !cdb[7] && !cdb[8] && data)
-		memset(data->data, 0, data->size);
+	if (cdb[0] == WRITE_SAME_10 && cdb[1] & WRITE_SAME_UNMAP && !cdb[7] && !cdb[8])
+		for (int i = 0; i < task->iovector_out.niov; i++)
+			memset(task->iovector_out.iov[i].iov_base, 0,
+			       task->iovector_out.iov[i].iov_len);
 	return real(iscsi, lun, task, data);
 }

@@ -112,6 +112,7 @@ static void test_exact(void)
 		uint32_t edtl;
 		unsigned sense;
 	} rows[] = { { 512, 0 }, { 256, 0x50e03 }, { 1024, 0x50e03 }, { 0, 0x50e03 } };
+	struct iscsi_pdu caw;
 	struct peer p;
 
 	start(&p);
@@ -128,6 +129,14 @@ static void test_exact(void)
 			CU_ASSERT_EQUAL(answer_sense(a), rows[i].sense);
 	}
 	check_back(&p, 4, 1, data);
+	/* COMPARE AND WRITE of no blocks, with data. */
+	caw = peer_request(&p, ISCSI_SCSI_CMD, false);
+	caw.flags = ISCSI_F_FINAL | ISCSI_CMD_WRITE;
+	caw.cmd.edtl = 512;
+	memset(caw.cmd.cdb, 0, sizeof(caw.cmd.cdb));
+	caw.cmd.cdb[0] = 0x89;
+	peer_send(&p, &caw, data, 512);
+	CU_ASSERT_EQUAL(answer_sense(peer_recv(&p)), 0x52400);
 	rig_session_done(&rig, &p);
 }
 

@@ -146,7 +146,7 @@ static void small_pages(void)
 	CHECK_BYTES(page, encode(0xb0, &lu), want, 64);
 
 	memset(want, 0, sizeof(want));
-	test_hex("00 B1 00 3C 00 01 00 40", want, 64);
+	test_hex("00 B1 00 3C 00 01 00 50", want, 64);
 	CHECK_BYTES(page, encode(0xb1, &lu), want, 64);
 	lu.rotational = true;
 	encode(0xb1, &lu);

@@ -257,6 +257,41 @@ static void sanitize_rules(void)
 	core_done(&c);
 }
 
+/* Only storage that encrypts has a key to lose. */
+static void crypto_erase_loses_the_key(void)
+{
+	static const struct bs_config bc = {
+		.path = "mem:", .size = CORE_LU_SIZE, .block_size = 512, .encrypt = true
+	};
+	const struct lu_config lc = { .lun = 20, .block_size = 512, .tpc = lu_tpc_defaults };
+	const struct tpc_range r = { 0, 8 };
+	struct scsi_cdb ce = cdb_of(CMD_SANITIZE_CRYPTO_ERASE), inq = cdb_of(CMD_INQUIRY);
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY);
+	uint8_t token[ROD_TOKEN_LEN];
+	struct backstore *bs;
+	char err[256];
+
+	core_init(&c, NULL, 0);
+	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, &c.env, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL_FATAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	for (unsigned tries = 0; tries < 3; tries++)
+		core_cmd(&c, 0, 20, &tur, NULL, 0);
+	core_write(&c, 20, 0, 128, 7);
+	core_token(&c, 20, &r, 1, token);
+	CHECK_KCQ(core_cmd(&c, 0, LUN_A, &ce, NULL, 0), 0x52400);
+	CHECK_GOOD(core_cmd(&c, 0, 20, &ce, NULL, 0));
+	CU_ASSERT_FALSE(core_holds(&c, 20, 0, 1, 7));
+	CU_ASSERT_FALSE(core_holds(&c, 20, 127, 1, 7));
+	CHECK_KCQ(core_wut(&c, 0, LUN_B, 1, token, 0, false, &r, 1), 0x52308);
+	/* WACEREQ: reads work afterwards, and nothing must be written first. */
+	inq.evpd = true;
+	inq.page = 0xb1;
+	inq.len = 64;
+	CU_ASSERT_EQUAL(core_cmd(&c, 0, 20, &inq, NULL, 0)->in[7] & 0x30, 0x10);
+	CU_ASSERT_EQUAL(core_cmd(&c, 0, LUN_A, &inq, NULL, 0)->in[7] & 0x30, 0);
+	core_done(&c);
+}
+
 static void sanitize_outlives_its_task_and_resets(void)
 {
 	static struct core_async san;
@@ -401,6 +436,7 @@ int main(int argc, char **argv)
 		{ "SANITIZE overwrite repeats and inverts its pattern",
 		  overwrite_repeats_and_inverts_its_pattern },
 		{ "SANITIZE: lengths, service actions, ZNR", sanitize_rules },
+		{ "SANITIZE, cryptographic erase loses the key", crypto_erase_loses_the_key },
 		{ "SANITIZE outlives its task and resets", sanitize_outlives_its_task_and_resets },
 		{ "SANITIZE in the background ends with the target",
 		  immediate_sanitize_ends_with_the_target },
