@@ -118,6 +118,14 @@ static void on_stop_signal(struct odxd *d, int sig)
 		stop(d);
 }
 
+/* With --run, standard output is the command's. */
+static void say_stats(const struct odxd *d)
+{
+	for (unsigned i = 0; d->targets && i < d->opts.cfg.ntargets; i++)
+		if (d->targets[i])
+			odxd_say_stats(d->opts.run ? stderr : stdout, d->targets[i]);
+}
+
 static void watch_signals(struct odxd *d);
 
 static void on_signal(struct ring_op *op, int res, unsigned cqe_flags)
@@ -132,7 +140,9 @@ static void on_signal(struct ring_op *op, int res, unsigned cqe_flags)
 		return;
 	}
 	while (read(d->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo != SIGCHLD)
+		if (info.ssi_signo == SIGUSR1)
+			say_stats(d);
+		else if (info.ssi_signo != SIGCHLD)
 			on_stop_signal(d, (int)info.ssi_signo);
 		else if (odxd_run_ended(&d->run))
 			stop(d);
@@ -158,6 +168,7 @@ static int block_signals(struct odxd *d)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, &d->old_mask) < 0)
 		return complain("cannot block signals: %s", strerror(errno));
 	signal(SIGPIPE, SIG_IGN);
@@ -420,6 +431,8 @@ static int finish(struct odxd *d, int status)
 	sigprocmask(SIG_SETMASK, &d->old_mask, NULL);
 	iscsi_server_free(d->server);
 	ended = d->targets ? report_ended_luns(d) : 0;
+	if (d->opts.verbose)
+		say_stats(d);
 	for (unsigned i = 0; d->targets && i < d->opts.cfg.ntargets; i++) {
 		int r = target_free(d->targets[i]);
 

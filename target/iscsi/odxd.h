@@ -7,6 +7,7 @@
 #define TARGET_ISCSI_ODXD_H
 
 #include <signal.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "config.h"
@@ -29,6 +30,9 @@ struct odxd_options {
  */
 int odxd_options(struct odxd_options *opts, int argc, char **argv);
 void odxd_options_done(struct odxd_options *opts);
+
+/* One line of counters for each LUN of @t. */
+void odxd_say_stats(FILE *f, const struct target *t);
 
 /* The command of --run: a process group of its own, so that signals reach all of it. */
 struct odxd_run {

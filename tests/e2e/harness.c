@@ -430,6 +430,42 @@ static bool wait_ready(struct odxd *o)
 	return false;
 }
 
+/* What odxd prints until it has been silent for a moment. */
+static void hear(struct odxd *o, char *ret, size_t cap)
+{
+	struct pollfd p = { .fd = o->out, .events = POLLIN };
+	size_t n = 0;
+
+	for (int wait = 5000; n + 1 < cap && poll(&p, 1, wait) > 0; wait = 100) {
+		ssize_t got = read(o->out, ret + n, cap - 1 - n);
+
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	ret[n] = '\0';
+}
+
+uint64_t odxd_counter(struct odxd *o, unsigned lun, const char *name)
+{
+	static char said[65536];
+	char line[32], word[64];
+	unsigned long long value;
+	const char *at;
+
+	kill(o->pid, SIGUSR1);
+	hear(o, said, sizeof(said));
+	snprintf(line, sizeof(line), "/%u:", lun);
+	snprintf(word, sizeof(word), " %s=", name);
+	at = strstr(said, line);
+	at = at ? strstr(at, word) : NULL;
+	if (!at || sscanf(at + strlen(word), "%llu", &value) != 1) {
+		printf("no counter %s of LUN %u in:\n%s", name, lun, said);
+		exit(2);
+	}
+	return value;
+}
+
 struct odxd *odxd_start_argv(const char *const args[])
 {
 	const char *argv[MAX_ARGS + 4] = { program("ODXD"), "--portal", "127.0.0.1:0" };

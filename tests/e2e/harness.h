@@ -90,6 +90,8 @@ void odxd_kill(struct odxd *o);
 /* "iscsi://127.0.0.1:PORT/IQN/LUN"; one of a few static buffers. */
 const char *odxd_uri(const struct odxd *o, unsigned lun);
 const char *odxd_target_uri(const struct odxd *o, const char *iqn, unsigned lun);
+/* A counter of a LUN, as SIGUSR1 makes odxd print it; the test ends when it does not. */
+uint64_t odxd_counter(struct odxd *o, unsigned lun, const char *name);
 /* Resident memory in KiB and open descriptors of the process. */
 long odxd_rss_kib(const struct odxd *o);
 int odxd_fds(const struct odxd *o);

@@ -190,6 +190,31 @@ static void qemu_image_offloaded(void)
 	odxd_stop(o);
 }
 
+/*
+ * qemu-img -C copies by EXTENDED COPY, eight in flight, all with list identifier 1; where
+ * one fails it goes on by READ and WRITE and says nothing.  So: the target's counters.
+ */
+static void qemu_copy_range(void)
+{
+	const char *src = make_filled("src", 64 * MIB, 1), *dst = make_filled("dst", 64 * MIB, 2);
+	struct odxd *o;
+	struct run r;
+
+	if (!have("qemu-img"))
+		return;
+	o = ODXD("--lun", src, "--lun", dst);
+	r = EXPECT(0, "qemu-img", "convert", "-n", "-C", "-W", "-m", "8", "-f", "raw", "-O", "raw",
+		   odxd_uri(o, 0), odxd_uri(o, 1));
+	run_done(&r);
+	CU_ASSERT(file_is(dst, 0, 64 * MIB, 0, 1));
+	CU_ASSERT(odxd_counter(o, 1, "extended_copies") >= 4);
+	CU_ASSERT_EQUAL(odxd_counter(o, 1, "bytes_xcopied"), 64 * MIB);
+	CU_ASSERT_EQUAL(odxd_counter(o, 1, "bytes_written"), 0);
+	/* It looks for an image format, and reads no more than that. */
+	CU_ASSERT(odxd_counter(o, 0, "bytes_read") < MIB);
+	odxd_stop(o);
+}
+
 /* ---- sg3_utils through the shim ---- */
 
 /* Runs an sg3_utils program with the shim; its own sanitizer would get in the way. */
@@ -235,6 +260,9 @@ static void sg_vpd_pages(void)
 	check_says(&r, "Populate token");
 	check_says(&r, "Write using token");
 	check_says(&r, "Receive ROD token information");
+	check_says(&r, "Copy operation abort");
+	check_says(&r, "Maximum CSCD descriptor count: 64");
+	check_says(&r, "CSCD: Identification Descriptor [0xe4]");
 	run_done(&r);
 	r = SG("sg_vpd", "-p", "0x8f", odxd_uri(o, 1));
 	check_says(&r, "Optimal transfer count: 65536");
@@ -494,6 +522,36 @@ static void sg_raw_commands(void)
 	odxd_stop(o);
 }
 
+static void sg_copies(void)
+{
+	const char *src = make_filled("src", 16 * MIB, 1), *dst = make_filled("dst", 16 * MIB, 2);
+	char from[300], to[300];
+	struct odxd *o;
+	struct run r;
+
+	if (!have("sg_xcopy"))
+		return;
+	o = ODXD("--lun", src, "--lun", dst);
+	snprintf(from, sizeof(from), "if=%s", odxd_uri(o, 0));
+	snprintf(to, sizeof(to), "of=%s", odxd_uri(o, 1));
+	r = SG("sg_xcopy", from, to, "bs=512", "count=4096", "skip=100", "seek=8192");
+	run_done(&r);
+	CU_ASSERT(file_is(dst, 0, 4 * MIB, 0, 2));
+	CU_ASSERT(file_is(dst, 4 * MIB, 2 * MIB, 100 * 512, 1));
+	CU_ASSERT(file_is(dst, 6 * MIB, 10 * MIB, 6 * MIB, 2));
+	CU_ASSERT_EQUAL(odxd_counter(o, 0, "bytes_xcopied") + odxd_counter(o, 1, "bytes_xcopied"),
+			2 * MIB);
+	r = SG("sg_copy_results", "-p", odxd_uri(o, 0));
+	check_says(&r, "Supports no list identifier (SNLID): yes");
+	check_says(&r, "Maximum target descriptor count: 64");
+	check_says(&r, "Maximum descriptor list length: 3840");
+	check_says(&r, "Segment descriptor 0x02");
+	check_says(&r, "Segment descriptor 0x0a");
+	check_says(&r, "Target descriptor 0xe4");
+	run_done(&r);
+	odxd_stop(o);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -503,6 +561,9 @@ int main(int argc, char **argv)
 		{ "qemu-img convert: an ext4 image to a LUN and back", qemu_image },
 		{ "the same with 4096-byte blocks and O_DIRECT", qemu_image_4096 },
 		{ "an image in by qemu-img, over by odxcp, out by qemu-img", qemu_image_offloaded },
+		{ "qemu-img convert -C copies by EXTENDED COPY, by the target's counters",
+		  qemu_copy_range },
+		{ "sg_xcopy, sg_copy_results", sg_copies },
 		{ "sg_vpd reads all pages, 8Fh above all", sg_vpd_pages },
 		{ "sg_inq, sg_readcap, sg_luns, sg_opcodes, sg_modes, sg_turs", sg_lists },
 		{ "sg_unmap, sg_write_same, sg_get_lba_status", sg_space },

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What SIGUSR1 asks for: the counters of the LUNs, one line for each. */
+#include "odxd.h"
+
+#include <stddef.h>
+
+#define COUNTER(name)                                  \
+	{                                              \
+#name, offsetof(struct lu_stats, name) \
+	}
+
+static const struct {
+	const char *name;
+	size_t at;
+} counters[] = {
+	COUNTER(commands),	COUNTER(check_conditions), COUNTER(bytes_read),
+	COUNTER(bytes_written), COUNTER(populate_tokens),  COUNTER(writes_using_token),
+	COUNTER(partial),	COUNTER(bytes_offloaded),  COUNTER(bytes_copied),
+	COUNTER(bytes_zeroed),	COUNTER(extended_copies),  COUNTER(bytes_xcopied),
+};
+
+void odxd_say_stats(FILE *f, const struct target *t)
+{
+	static uint16_t luns[TARGET_MAX_LUNS];
+	unsigned n = target_luns(t, luns, TARGET_MAX_LUNS);
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *stats = (const char *)lu_stats(target_lu(t, luns[i]));
+
+		fprintf(f, "stats %s/%u:", target_name(t), luns[i]);
+		for (unsigned k = 0; k < sizeof(counters) / sizeof(counters[0]); k++) {
+			const uint64_t *value = (const void *)(stats + counters[k].at);
+
+			fprintf(f, " %s=%llu", counters[k].name, (unsigned long long)*value);
+		}
+		fputc('\n', f);
+	}
+	fflush(f);
+}
