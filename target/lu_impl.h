@@ -164,6 +164,8 @@ struct sense lu_judge_ready(const struct lu *lu);
 void lu_allow_removal(struct lu *lu);
 /* A reservation of another nexus stops @task, whose CDB is decoded. */
 bool lu_pr_conflict(const struct lu *lu, const struct task *task);
+/* It stops what a copy of @n, sent to whichever LU, reads or writes here. */
+bool lu_pr_stops(const struct lu *lu, const struct nexus *n, bool write);
 /*
  * From here on reservations are kept in @dir if an initiator asks for it, and those that
  * are there hold again.  Blocks; before any nexus knows @lu.  As pr_load.

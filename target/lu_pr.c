@@ -54,6 +54,16 @@ bool lu_pr_conflict(const struct lu *lu, const struct task *task)
 	return pr_conflict(&lu->pr.state, lu_nexus_of(lu, n)->reg, scsi_cdb_access(&task->req));
 }
 
+bool lu_pr_stops(const struct lu *lu, const struct nexus *n, bool write)
+{
+	if (n->shared)
+		return false;
+	if (lu->reserved_by)
+		return lu->reserved_by != n;
+	return lu->pr.state.type != PR_NONE && pr_conflict(&lu->pr.state, lu_nexus_of(lu, n)->reg,
+							   write ? ACCESS_WRITE : ACCESS_READ);
+}
+
 /* ---- PERSISTENT RESERVE OUT ---- */
 
 static void advance(struct lu *lu);

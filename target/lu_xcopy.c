@@ -51,26 +51,40 @@ static void match_all(struct cm_xcopy *x, const struct target *t)
 /* ---- judging ---- */
 
 /*
- * What must not even begin: a destination that may not be written.  The rest is judged
- * as the segments come, so that those before a bad one are copied.
+ * One segment of those that must not even begin: a destination that may not be
+ * written, an LU that somebody else has reserved (wire-format 7.10: the copy manager's
+ * commands to it are judged as the initiator's would be).
  */
-static struct sense judge_access(const struct cm_op *op)
+static struct sense judge_segment(const struct cm_op *op, const struct nexus *by,
+				  const struct xcopy_segment *seg, uint16_t number)
+{
+	unsigned asc = 0;
+	const struct lu *src = cm_xcopy_lu(op, seg->src, &asc), *dst;
+
+	if (seg->type == XCOPY_VERIFY)
+		return sense_good();
+	dst = cm_xcopy_lu(op, seg->dst, &asc);
+	if (dst && (dst->cfg.read_only || dst->mode.swp))
+		return sense_make(KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
+	if (src && lu_pr_stops(src, by, false))
+		return xcopy_sense(ASC_THIRD_PARTY_DEVICE_FAILURE, number, 4);
+	if (dst && lu_pr_stops(dst, by, true))
+		return xcopy_sense(ASC_THIRD_PARTY_DEVICE_FAILURE, number, 6);
+	return sense_good();
+}
+
+/* The rest is judged as the segments come, so that those before a bad one are copied. */
+static struct sense judge_access(const struct cm_op *op, const struct nexus *by)
 {
 	const struct cm_xcopy *x = op->xcopy;
+	struct sense s = sense_good();
 	struct xcopy_segment seg;
-	unsigned asc = 0;
+	uint16_t number = 0;
 	size_t pos = 0;
 
-	while (xcopy_segment_next(&x->list, &pos, &seg)) {
-		const struct lu *dst;
-
-		if (seg.type == XCOPY_VERIFY)
-			continue;
-		dst = cm_xcopy_lu(op, seg.dst, &asc);
-		if (dst && (dst->cfg.read_only || dst->mode.swp))
-			return sense_make(KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
-	}
-	return sense_good();
+	while (sense_is_good(s) && xcopy_segment_next(&x->list, &pos, &seg))
+		s = judge_segment(op, by, &seg, number++);
+	return s;
 }
 
 /* The operation's own copy of the list, which outlives the command's data. */
@@ -104,7 +118,7 @@ static void originate(struct lu *lu, struct task *task, const struct xcopy_list 
 	op->lu = lu;
 	op->result.units = TPC_UNITS_BYTES;
 	op->xcopy = xcopy_new(lu->target, list, task->data[0].iov_base, task->len);
-	s = op->xcopy ? judge_access(op)
+	s = op->xcopy ? judge_access(op, task->nexus)
 		      : sense_make(KEY_ABORTED_COMMAND, ASC_INSUFFICIENT_RESOURCES);
 	if (!sense_is_good(s)) {
 		cm_refuse(op, s);

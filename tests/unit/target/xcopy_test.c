@@ -604,6 +604,29 @@ static void is_it_there(void)
 	core_done(&c);
 }
 
+/* By another initiator's RESERVE(6), of a LU that is not the one with the command. */
+static void reserved(void)
+{
+	static struct list l;
+	struct scsi_cdb reserve = cdb_of(CMD_RESERVE_6), release = cdb_of(CMD_RELEASE_6);
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	core_write(&c, LUN_A, 0, 4, 0x11);
+	CHECK_GOOD(core_cmd(&c, 1, LUN_B, &reserve, NULL, 0));
+	init(&l, &c, false, 1, blocks(0, 0, 0, 8, 4));
+	l.segs[1] = blocks(0, 0, 1, 0, 4);
+	l.nsegs = 2;
+	failed_at(run(&c, &l), 0xa0d01, 1, 6);
+	CU_ASSERT_TRUE(core_holds(&c, LUN_A, 8, 4, 0)); /* nothing has begun */
+	l.segs[1] = blocks(1, 0, 0, 0, 4);
+	failed_at(run(&c, &l), 0xa0d01, 1, 4);
+	CHECK_GOOD(run_on(&c, 1, LUN_A, &l)); /* its holder may */
+	CHECK_GOOD(core_cmd(&c, 1, LUN_B, &release, NULL, 0));
+	CHECK_GOOD(run(&c, &l));
+	core_done(&c);
+}
+
 static void nothing_to_do(void)
 {
 	struct scsi_cdb cdb = cdb_of(CMD_EXTENDED_COPY_LID1);
@@ -661,6 +684,7 @@ int main(int argc, char **argv)
 		{ "the LU that it writes goes away", its_destination_goes },
 		{ "a failing disk: A/0D/01 with what is missing", a_failing_disk },
 		{ "verify CSCD (07h)", is_it_there },
+		{ "another initiator's reservation of an LU stops it", reserved },
 		{ "lists that say nothing are GOOD", nothing_to_do },
 		{ "RECEIVE COPY OPERATING PARAMETERS", parameters },
 		TEST_END,
