@@ -320,9 +320,12 @@ static void target_cold_reset(void)
 	slow_start(&s);
 	other = login_clear(s.o, 2);
 	CU_ASSERT_EQUAL(iscsi_task_mgmt_target_cold_reset_sync(initiator_context(other)), 0);
-	for (unsigned i = 0; i < 50 && s.cmd.busy; i++)
-		initiator_poll(&s.in, 1, 100);
+	for (unsigned i = 0; i < 50 && (s.cmd.busy || initiator_alive(other)); i++) {
+		initiator_poll(&s.in, 1, 50);
+		initiator_poll(&other, 1, 50);
+	}
 	CU_ASSERT(!s.cmd.busy && s.cmd.error < 0);
+	CU_ASSERT(!initiator_alive(s.in) && !initiator_alive(other));
 	initiator_close(other);
 	initiator_close(s.in);
 	s.in = login_clear(s.o, 2);
