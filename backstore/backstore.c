@@ -164,6 +164,7 @@ bool bs_encrypted(const struct backstore *bs)
 int bs_rekey(struct backstore *bs)
 {
 	assert(bs->encrypted && bs->ops->rekey);
+	rods_guard(bs, 0, bs->size);
 	return bs->ops->rekey(bs);
 }
 

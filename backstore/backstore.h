@@ -154,8 +154,9 @@ uint32_t bs_physical_block(const struct backstore *bs); /* bytes, 512 at least *
 /* Thin: IO_DISCARD gives space back.  Never so when opened as BS_FULL. */
 bool bs_thin(const struct backstore *bs);
 /*
- * What is stored is encrypted.  bs_rekey (only then, nothing in flight, no live rod)
- * drops the key, and with it all that was written; -errno: the old key stays.
+ * What is stored is encrypted.  bs_rekey (only then, with a bs_lock over all of it)
+ * drops the key, and with it all that was written; cancels all rods.  -errno: the old
+ * key stays.
  */
 bool bs_encrypted(const struct backstore *bs);
 int bs_rekey(struct backstore *bs);

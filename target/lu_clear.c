@@ -38,7 +38,9 @@ struct lu_clear {
 	bool invert; /* the pattern, from pass to pass */
 	struct io io;
 	struct iovec vec;
-	bool rekey;	  /* no passes: the storage forgets its key */
+	bool rekey;	     /* no passes: the storage forgets its key */
+	struct bs_lock lock; /* with that */
+	struct byte_range all;
 	uint8_t *pattern; /* WRITE_STEP bytes of it; NULL: all is given back, or zeroed */
 };
 
@@ -119,6 +121,21 @@ static void clear_flushed(struct io *io, int res)
 	clear_end(c, lu_io_sense(c->lu, res, DATA_WRITE));
 }
 
+/* Nothing reads or writes now, not even a copy of another LU's. */
+static void rekey(struct bs_lock *lock, int res)
+{
+	struct lu_clear *c = (struct lu_clear *)((char *)lock - offsetof(struct lu_clear, lock));
+
+	c->rekey = false;
+	if (res == 0 && !c->stop)
+		res = bs_rekey(c->lu->bs);
+	bs_unlock(lock);
+	if (res < 0 || c->stop)
+		clear_end(c, lu_io_sense(c->lu, res, DATA_WRITE));
+	else
+		clear_step(c);
+}
+
 /* The next part of the medium; when all passes are done, all of it to stable storage. */
 static void clear_step(struct lu_clear *c)
 {
@@ -126,13 +143,10 @@ static void clear_step(struct lu_clear *c)
 	uint64_t left = bs_size(bs) - c->pos, step = c->pattern ? WRITE_STEP : ZERO_STEP;
 
 	if (c->rekey) {
-		int err = bs_rekey(bs);
-
-		c->rekey = false;
-		if (err < 0) {
-			clear_end(c, lu_io_sense(c->lu, err, DATA_WRITE));
-			return;
-		}
+		c->all = (struct byte_range) { 0, bs_size(bs) };
+		c->lock = (struct bs_lock) { .ranges = &c->all, .n = 1, .granted = rekey };
+		bs_lock(bs, &c->lock);
+		return;
 	}
 	if (c->pass == c->passes) {
 		c->io = (struct io) { .op = IO_FLUSH, .done = clear_flushed };

@@ -292,8 +292,9 @@ static void begin(struct command *c)
 		return;
 	}
 	room = t->dir == DIR_NONE ? 0 : iov_left(&c->at);
-	if ((t->split || t->whole) && t->dir == DIR_OUT && room < t->data_len) {
-		/* The CDB says more than was sent: not a byte of it is written. */
+	if ((t->split && t->dir == DIR_OUT && room < t->data_len) ||
+	    (t->whole && iov_left(&c->at) != t->data_len)) {
+		/* The CDB says something else than was sent: not a byte of it is written. */
 		refuse(c, sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB));
 		return;
 	}

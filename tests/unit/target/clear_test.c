@@ -372,6 +372,34 @@ static void a_failed_sanitize_is_left_by_success_or_by_leave(void)
 	core_done(&c);
 }
 
+static void erasures_are_offered_where_they_are_honest(void)
+{
+	const struct tpc_range r = { 0, 8 };
+	struct scsi_cdb be = cdb_of(CMD_SANITIZE_BLOCK_ERASE);
+	struct scsi_cdb ce = cdb_of(CMD_SANITIZE_CRYPTO_ERASE);
+	static const uint8_t b1[6] = { 0x12, 1, 0xb1, 0, 255, 0 };
+	uint8_t token[ROD_TOKEN_LEN];
+
+	core_init(&c, NULL, 0);
+	core_write(&c, LUN_A, 0, 8, 7);
+	core_write(&c, LUN_KEY, 0, 8, 7);
+	/* Thin: all blocks are given back and read as zeros, and WABEREQ says they can be read. */
+	CU_ASSERT_EQUAL(core_raw(&c, 0, LUN_A, b1, 6, NULL, 0)->in[7], 0x40);
+	CHECK_KCQ(core_cmd(&c, 0, LUN_A, &ce, NULL, 0), 0x52400);
+	CHECK_GOOD(core_cmd(&c, 0, LUN_A, &be, NULL, 0));
+	CU_ASSERT_TRUE(all_is(LUN_A, 0));
+	/* Encrypted: the key goes; what was written reads as something else. */
+	CU_ASSERT_EQUAL(core_raw(&c, 0, LUN_KEY, b1, 6, NULL, 0)->in[7], 0x10);
+	CHECK_KCQ(core_cmd(&c, 0, LUN_KEY, &be, NULL, 0), 0x52400);
+	core_token(&c, LUN_KEY, &r, 1, token);
+	CHECK_GOOD(core_cmd(&c, 0, LUN_KEY, &ce, NULL, 0));
+	CU_ASSERT_FALSE(core_holds(&c, LUN_KEY, 0, 8, 7));
+	CHECK_KCQ(core_wut(&c, 0, LUN_B, 1, token, 0, false, &r, 1), 0x52308);
+	core_write(&c, LUN_KEY, 0, 8, 9);
+	CU_ASSERT_TRUE(core_holds(&c, LUN_KEY, 0, 8, 9));
+	core_done(&c);
+}
+
 /* ---- PRE-FETCH, READ DEFECT DATA ---- */
 
 static void prefetch_is_a_hint(void)
@@ -442,6 +470,8 @@ int main(int argc, char **argv)
 		  immediate_sanitize_ends_with_the_target },
 		{ "a failed SANITIZE is left by success, or by leave given before",
 		  a_failed_sanitize_is_left_by_success_or_by_leave },
+		{ "block erase where space is given back, cryptographic erase where there is a key",
+		  erasures_are_offered_where_they_are_honest },
 		{ "PRE-FETCH is a hint, and its range is judged", prefetch_is_a_hint },
 		{ "READ DEFECT DATA has none", no_defects },
 		TEST_END,

@@ -31,6 +31,9 @@ static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc
 	bc.block_size = lc.block_size = lun == LUN_4K ? 4096 : 512;
 	bc.read_only = lc.read_only = lun == LUN_RO;
 	bc.fault = faults[lun];
+	bc.encrypt = lun == LUN_KEY;
+	if (lun == LUN_KEY)
+		bc.provisioning = BS_FULL;
 	if (bs_open(&bs, &bc, &c->env, err, sizeof(err)) < 0 ||
 	    target_add_lu(c->target, bs, &lc, err, sizeof(err)) < 0)
 		must(false, err);

@@ -17,7 +17,8 @@
 #define LUN_SLOW     4 /* every read and write takes 50 ms longer */
 #define LUN_RM	     5 /* removable */
 #define LUN_BAD	     6 /* one block at 2 MiB cannot be written */
-#define CORE_LUNS    7
+#define LUN_KEY	     7 /* encrypted, fully provisioned */
+#define CORE_LUNS    8
 #define CORE_NEXUSES 4
 #define CORE_LU_SIZE (4ull << 20)
 
