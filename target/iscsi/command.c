@@ -105,15 +105,14 @@ static void judge_lengths(struct icmd *cmd)
 		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
 	cmd->total = cmd->expected < t->data_len ? cmd->expected : t->data_len;
 	/* COMPARE AND WRITE of 256 blocks has 0 in its CDB: its data tells. */
-	if (t->whole && (out ? cmd->expected : 0) != t->data_len) {
+	if (t->whole && t->data_len == 0 && out && cmd->expected > 0)
 		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
-		return;
-	}
 	if (t->dir != DIR_OUT)
 		return;
 	if (t->split)
 		cmd->total -= cmd->total % lu_info(t->lu)->block_size;
-	if ((in && cmd->expected > 0) || (!t->split && cmd->total == 0))
+	if ((in && cmd->expected > 0) || (t->whole && cmd->expected != t->data_len) ||
+	    (!t->split && cmd->total == 0))
 		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_COMMAND_IU);
 }
 

@@ -292,8 +292,8 @@ static void begin(struct command *c)
 		return;
 	}
 	room = t->dir == DIR_NONE ? 0 : iov_left(&c->at);
-	if ((t->split && t->dir == DIR_OUT && room < t->data_len) ||
-	    (t->whole && iov_left(&c->at) != t->data_len)) {
+	if (((t->split || t->whole) && t->dir == DIR_OUT && room < t->data_len) ||
+	    (t->whole && t->data_len == 0 && iov_left(&c->at) > 0)) {
 		/* The CDB says something else than was sent: not a byte of it is written. */
 		refuse(c, sense_make(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB));
 		return;

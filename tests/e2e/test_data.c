@@ -65,8 +65,8 @@ static void data_of_a_wrong_length_is_refused(void)
 	struct scsi_cdb cw = { .op = &scsi_ops[CMD_COMPARE_AND_WRITE], .blocks = 1 };
 	uint8_t data[4 * 512] = { 0 };
 
-	CHECK_ILLEGAL(command(b.in, 0, &cw, data, 512), ASC_INVALID_FIELD_IN_CDB);
-	CHECK_ILLEGAL(command(b.in, 0, &cw, data, 2048), ASC_INVALID_FIELD_IN_CDB);
+	CHECK_ILLEGAL(command(b.in, 0, &cw, data, 512), ASC_INVALID_FIELD_IN_COMMAND_IU);
+	CHECK_ILLEGAL(command(b.in, 0, &cw, data, 2048), ASC_INVALID_FIELD_IN_COMMAND_IU);
 	cw.blocks = 0;
 	CHECK_ILLEGAL(command(b.in, 0, &cw, data, 1024), ASC_INVALID_FIELD_IN_CDB);
 	CU_ASSERT_TRUE(lun_is(b.in, 0, 512, 0, MIB, 0, 1));
