@@ -426,35 +426,63 @@ static void report_luns(void)
 	odxd_stop(o);
 }
 
-static void supported_opcodes(void)
+/* Every row of the table is listed, but @without, which end with CMD_COUNT. */
+static void check_listed(struct initiator *in, unsigned lun, const enum scsi_cmd *without)
 {
-	static const enum scsi_cmd needed[] = {
-		CMD_TEST_UNIT_READY,  CMD_INQUIRY,	     CMD_MODE_SENSE_6,
-		CMD_READ_CAPACITY_16, CMD_READ_16,	     CMD_WRITE_16,
-		CMD_POPULATE_TOKEN,   CMD_WRITE_USING_TOKEN, CMD_RECEIVE_ROD_TOKEN_INFORMATION,
-	};
-	struct bench b = bench_start(SIZE, "", NULL);
 	static uint8_t buf[4096];
 	struct scsi_cdb all = { .op = &scsi_ops[CMD_REPORT_SUPPORTED_OPCODES], .len = sizeof(buf) };
-	struct answer a = command(b.in, 0, &all, buf, sizeof(buf));
-	bool seen[CMD_COUNT] = { false };
-	unsigned n = 0;
+	struct answer a = command(in, lun, &all, buf, sizeof(buf));
+	bool want[CMD_COUNT], seen[CMD_COUNT] = { false };
 
 	CHECK_GOOD(a);
 	for (size_t at = 4; at + 8 <= a.in_len; at += buf[at + 5] & 0x02 ? 20 : 8) {
 		const struct scsi_op *op =
 			scsi_op_find(buf[at], (uint8_t)get_be16(buf + at + 2), NULL);
 
-		CU_ASSERT_PTR_NOT_NULL(op);
-		if (op) {
-			seen[op->cmd] = true;
-			CU_ASSERT_EQUAL(get_be16(buf + at + 6), op->cdb_len);
-		}
-		n++;
+		CU_ASSERT_PTR_NOT_NULL_FATAL(op);
+		CU_ASSERT(!seen[op->cmd]);
+		seen[op->cmd] = true;
+		CU_ASSERT_EQUAL(get_be16(buf + at + 6), op->cdb_len);
 	}
-	CU_ASSERT(n <= CMD_COUNT);
-	for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		CU_ASSERT(seen[needed[i]]);
+	memset(want, true, sizeof(want));
+	for (; *without != CMD_COUNT; without++)
+		want[*without] = false;
+	for (unsigned i = 0; i < CMD_COUNT; i++) {
+		if (seen[i] != want[i])
+			printf("LUN %u: %s is%s listed\n", lun, scsi_ops[i].name,
+			       seen[i] ? "" : " not");
+		CU_ASSERT_EQUAL(seen[i], want[i]);
+	}
+}
+
+static void supported_opcodes(void)
+{
+	static const enum scsi_cmd none[] = { CMD_COUNT };
+	static const enum scsi_cmd of_memory[] = {
+		CMD_WRITE_ATOMIC_16,	   /* a file's page cache can tear a write */
+		CMD_SANITIZE_CRYPTO_ERASE, /* nothing is encrypted                 */
+		CMD_PREVENT_ALLOW,	   /* the medium cannot be taken out */
+		CMD_COUNT
+	};
+	static const enum scsi_cmd of_space[] = {
+		CMD_WRITE_ATOMIC_16,
+		CMD_SANITIZE_CRYPTO_ERASE,
+		CMD_PREVENT_ALLOW,
+		CMD_UNMAP,		  /* fully provisioned: no space comes back */
+		CMD_SANITIZE_BLOCK_ERASE, /* likewise                               */
+		CMD_COUNT
+	};
+	struct bench b = bench_start(SIZE, ",provisioning=thin", ",provisioning=full");
+	struct odxd *o = ODXD("--lun", "mem:a,size=16M,provisioning=thin,removable,encrypt");
+	struct initiator *in = login_clear(o, 1);
+	static uint8_t buf[255];
+	struct scsi_cdb all = { .op = &scsi_ops[CMD_REPORT_SUPPORTED_OPCODES], .len = sizeof(buf) };
+
+	check_listed(in, 0, none);
+	check_listed(b.in, 0, of_memory);
+	check_listed(b.in, 1, of_space);
+	initiator_close(in);
+	odxd_stop(o);
 	/* One command, with its usage bits. */
 	all.reporting = 2;
 	all.req_opcode = 0x83;
