@@ -305,6 +305,16 @@ void lu_ua_add(struct lu_nexus *ln, unsigned asc_ascq)
 		ln->ua[ln->nua++] = (uint16_t)asc_ascq;
 }
 
+void lu_ua_drop(struct lu_nexus *ln, unsigned asc_ascq)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ln->nua; i++)
+		if (ln->ua[i] != asc_ascq)
+			ln->ua[n++] = ln->ua[i];
+	ln->nua = n;
+}
+
 unsigned lu_ua_take(struct lu_nexus *ln)
 {
 	unsigned ua;

@@ -153,6 +153,8 @@ struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);
 void lu_nexus_init(struct lu_nexus *ln, const struct lu *lu, const struct nexus *nexus);
 void lu_nexus_done(struct lu_nexus *ln, struct lu *lu, const struct nexus *nexus);
 void lu_ua_add(struct lu_nexus *ln, unsigned asc_ascq);
+/* It is not owed any more. */
+void lu_ua_drop(struct lu_nexus *ln, unsigned asc_ascq);
 /* Takes the oldest one; 0: none. */
 unsigned lu_ua_take(struct lu_nexus *ln);
 

@@ -83,6 +83,10 @@ static void report_luns(struct lu *lu, struct task *task)
 	if (task->req.select_report != 1)
 		n = target_luns(lu->target, luns, TARGET_MAX_LUNS);
 	report_luns_encode(&w, luns, n);
+	/* The news is known now, of whichever LUN it was owed (SPC-4 6.33). */
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
+		if (task->nexus->by_lun[i])
+			lu_ua_drop(task->nexus->by_lun[i], ASC_REPORTED_LUNS_CHANGED);
 	task_finish_data(task, &w);
 }
 

@@ -170,6 +170,14 @@ static void derive(const char *a, const char *b, uint8_t ret[8])
 	memcpy(ret, digest, 8);
 }
 
+/* Which LUNs there are has changed: whoever has asked may want to know (SPC-4 6.33). */
+static void luns_changed(struct target *t, uint16_t but)
+{
+	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
+		if (t->lus[i] && i != but)
+			target_tell_others(t->lus[i], NULL, ASC_REPORTED_LUNS_CHANGED);
+}
+
 int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config *cfg, char *err,
 		  size_t err_cap)
 {
@@ -223,6 +231,7 @@ int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config
 		}
 		lu_nexus_init(n->by_lun[c.lun], t->lus[c.lun], n);
 	}
+	luns_changed(t, c.lun);
 	return 0;
 }
 
@@ -310,6 +319,7 @@ bool target_remove_lu(struct target *t, struct target_removal *r)
 	if (!lu)
 		return false;
 	lu->removing = true;
+	luns_changed(t, r->lun);
 	cm_terminate_background(lu);
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
 		if (t->lus[i])

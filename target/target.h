@@ -56,6 +56,7 @@ unsigned target_port_groups(const struct target *t, const uint16_t **ret);
  * use, -EINVAL with a reason in @err.  @cfg->serial NULL: derived from the target's
  * name and the LUN; naa_len 0: a locally assigned NAA (3h) derived from the name
  * and the serial.  Both are the same after a restart.
+ * The nexuses that are there are owed 6/3F/0E by the other LUNs, by target_remove_lu, too.
  */
 int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config *cfg, char *err,
 		  size_t err_cap);

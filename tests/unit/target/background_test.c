@@ -117,6 +117,49 @@ static void counts_grow(void)
 	core_done(&c);
 }
 
+static void pr_out(struct core *c, struct core_async *a, enum scsi_cmd cmd, uint8_t key,
+		   uint8_t sa_key)
+{
+	uint8_t list[24] = { [7] = key, [15] = sa_key };
+	struct scsi_cdb cdb = cdb_of(cmd);
+
+	cdb.len = sizeof(list);
+	cdb.pr_type = 1;
+	CU_ASSERT_TRUE(core_start(c, a, key == 2 || sa_key == 2 ? 2 : 1, LUN_SLOW, &cdb, list,
+				  sizeof(list)));
+}
+
+/* Nexus 2 preempts 1, and nexus 0, who is not registered, loses its copies all the same. */
+static void preempt_and_abort(void)
+{
+	static struct core_async copy, pr;
+	uint8_t token[ROD_TOKEN_LEN];
+	struct tpc_result res;
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	fill(&c, token);
+	pr_out(&c, &pr, CMD_PR_OUT_REGISTER, 0, 1);
+	core_finish(&pr);
+	pr_out(&c, &pr, CMD_PR_OUT_REGISTER, 0, 2);
+	core_finish(&pr);
+	CHECK_GOOD(wut_immed(&c, 0, 7, token));
+	CU_ASSERT_TRUE(start_foreground(&c, &copy, 8, token));
+	core_sleep(&c, 60);
+	pr_out(&c, &pr, CMD_PR_OUT_PREEMPT_AND_ABORT, 2, 1);
+	core_sleep(&c, 5);
+	CU_ASSERT_FALSE(pr.done); /* what is written is still on its way */
+	core_finish(&pr);
+	CU_ASSERT_EQUAL(pr.task.status, SAM_GOOD);
+	res = rrti(&c, 7);
+	CU_ASSERT_EQUAL(res.status, TPC_TERMINATED);
+	core_finish(&copy);
+	CU_ASSERT_EQUAL(copy.task.status, SAM_CHECK_CONDITION);
+	CU_ASSERT_EQUAL(copy.task.sense.key, KEY_COPY_ABORTED);
+	CU_ASSERT_EQUAL(sense_asc_ascq(copy.task.sense), 0x2f02);
+	core_done(&c);
+}
+
 static void populate(void)
 {
 	uint8_t pl[TPC_PT_HEADER + TPC_RANGE_LEN];
@@ -503,6 +546,8 @@ static void status_lid4(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
+		{ "PREEMPT AND ABORT ends all copies of the unit (wire-format 7.3)",
+		  preempt_and_abort },
 		{ "IMMED=1: 12h with growing counts, then 01h (wire-format 9.2 no. 24)",
 		  counts_grow },
 		{ "POPULATE TOKEN with IMMED=1 waits for writes in the background", populate },

@@ -274,6 +274,7 @@ static void crypto_erase_loses_the_key(void)
 	core_init(&c, NULL, 0);
 	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, &c.env, err, sizeof(err)), 0);
 	CU_ASSERT_EQUAL_FATAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	core_luns_known(&c);
 	for (unsigned tries = 0; tries < 3; tries++)
 		core_cmd(&c, 0, 20, &tur, NULL, 0);
 	core_write(&c, 20, 0, 128, 7);

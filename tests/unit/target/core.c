@@ -76,6 +76,15 @@ void core_done(struct core *c)
 	ring_free(c->env.ring);
 }
 
+void core_luns_known(struct core *c)
+{
+	struct scsi_cdb cdb = cdb_of(CMD_REPORT_LUNS);
+
+	cdb.len = 16;
+	for (unsigned n = 0; n < CORE_NEXUSES; n++)
+		CHECK_GOOD(core_cmd(c, n, LUN_A, &cdb, NULL, 0));
+}
+
 void core_run_until(struct core *c, const bool *flag)
 {
 	while (!*flag)

@@ -43,6 +43,9 @@ extern const char *core_state_dir;
 void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tokens);
 void core_done(struct core *c);
 
+/* Every nexus asks for the list of LUNs: none is owed 6/3F/0E any more. */
+void core_luns_known(struct core *c);
+
 /* Runs the ring until @flag is true. */
 void core_run_until(struct core *c, const bool *flag);
 void core_sleep(struct core *c, unsigned ms);

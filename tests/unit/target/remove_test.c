@@ -117,6 +117,34 @@ static void source_of_a_copy(void)
 	core_done(&c);
 }
 
+/* SPC-4 6.33: by the LUNs that were there, until REPORT LUNS on any of them. */
+static void luns_changed(void)
+{
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY), luns = cdb_of(CMD_REPORT_LUNS);
+	struct bs_config bc = { .path = "mem:new", .size = CORE_LU_SIZE, .block_size = 512 };
+	struct lu_config lc = { .lun = 20, .block_size = 512, .tpc = lu_tpc_defaults };
+	struct backstore *bs;
+	struct removal m;
+	char err[256] = "";
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	luns.len = 4096;
+	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, &c.env, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	CHECK_KCQ(core_cmd(&c, 0, LUN_A, &tur, NULL, 0), 0x63f0e);
+	CHECK_KCQ(core_cmd(&c, 0, 20, &tur, NULL, 0), 0x62900);
+	CHECK_GOOD(core_cmd(&c, 0, 20, &tur, NULL, 0));
+	CHECK_GOOD(core_cmd(&c, 0, LUN_B, &luns, NULL, 0));
+	CHECK_GOOD(core_cmd(&c, 0, LUN_RO, &tur, NULL, 0));
+	CHECK_KCQ(core_cmd(&c, 1, LUN_RO, &tur, NULL, 0), 0x63f0e);
+	CHECK_GOOD(core_cmd(&c, 1, LUN_RO, &tur, NULL, 0));
+	start(&m, &c, 20);
+	CHECK_KCQ(core_cmd(&c, 1, LUN_RO, &tur, NULL, 0), 0x63f0e);
+	core_run_until(&c, &m.over);
+	core_done(&c);
+}
+
 static uint64_t capacity(struct core *c, unsigned lun)
 {
 	struct scsi_cdb cdb = cdb_of(CMD_READ_CAPACITY_16);
@@ -175,6 +203,7 @@ static void grows(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
+		{ "a LUN that comes or goes is 6/3F/0E by the others", luns_changed },
 		{ "a removed LUN is gone at once, its tokens are 5/23/08, its number free",
 		  goes_away },
 		{ "removal waits for the tasks that run", waits_for_tasks },

@@ -32,6 +32,7 @@ static void make_lun_cfg(uint64_t size, enum bs_provisioning provisioning, const
 
 	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, &c.env, err, sizeof(err)), 0);
 	CU_ASSERT_EQUAL_FATAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	core_luns_known(&c);
 	for (unsigned n = 0; n < 2; n++)
 		for (unsigned tries = 0; tries < 3; tries++)
 			core_cmd(&c, n, LUN_MADE, &tur, NULL, 0);

@@ -570,6 +570,7 @@ static void a_failing_disk(void)
 		return;
 	}
 	CU_ASSERT_EQUAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	core_luns_known(&c);
 	CHECK_KCQ(core_cmd(&c, 0, 9, &tur, NULL, 0), 0x62900);
 	fill(&c, 2048);
 	init(&l, &c, false, 1, blocks(0, 0, 1, 0, 8));
