@@ -101,8 +101,6 @@ static void judge_lengths(struct icmd *cmd)
 
 	if (t->dir == DIR_IN && out)
 		cmd->expected = 0;
-	if (t->whole && t->data_len == 0 && out && cmd->expected > 0)
-		fail_with(cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
 	cmd->total = cmd->expected < t->data_len ? cmd->expected : t->data_len;
 	/* COMPARE AND WRITE of 256 blocks has 0 in its CDB: its data tells. */
 	if (t->whole && t->data_len == 0 && out && cmd->expected > 0)
