@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bs_impl.h"
 #include "lu_impl.h"
 #include "unmap.h"
 
@@ -404,6 +405,46 @@ static void lba_status_has_as_much_as_there_is_room_for(void)
 	core_done(&c);
 }
 
+static unsigned extents_asked;
+
+static void ragged_later(struct ring_post *post)
+{
+	bs_extents_done(container_of(post, struct extent_query, post), 0);
+}
+
+/* A storage whose holes are all smaller than a block. */
+static void ragged_extents(struct backstore *bs, struct extent_query *q)
+{
+	extents_asked++;
+	q->ret_len = 256;
+	q->ret_hole = true;
+	q->post.fn = ragged_later;
+	ring_post(bs->env.ring, &q->post);
+}
+
+static void a_walk_over_crumbs_ends_after_so_many(void)
+{
+	const struct bs_ops *plain;
+	struct lba_status s[4];
+	struct bs_ops ragged;
+	struct backstore *bs;
+
+	core_init(&c, NULL, 0);
+	bs = lu_backstore(target_lu(c.target, LUN_A));
+	plain = bs->ops;
+	ragged = *plain;
+	ragged.extents = ragged_extents;
+	bs->ops = &ragged;
+	extents_asked = 0;
+	CU_ASSERT_EQUAL(status(LUN_A, 7, 4, s), 1);
+	CU_ASSERT_TRUE(is(s, 7, LU_MAX_EXTENTS, LBA_MAPPED));
+	CU_ASSERT_EQUAL(extents_asked, LU_MAX_EXTENTS);
+	CU_ASSERT_EQUAL(status(LUN_A, BLOCKS - LU_MAX_EXTENTS, 4, s), 1);
+	CU_ASSERT_TRUE(is(s, BLOCKS - LU_MAX_EXTENTS, LU_MAX_EXTENTS, LBA_MAPPED));
+	bs->ops = plain;
+	core_done(&c);
+}
+
 static void tokens_of_what_is_changed_are_cancelled(void)
 {
 	const struct tpc_range src = { 0, 8 }, to = { 100, 8 };
@@ -525,6 +566,7 @@ int main(int argc, char **argv)
 		{ "a full LUN keeps its blocks", a_full_lun_keeps_its_blocks },
 		{ "LBA status has as much as there is room for",
 		  lba_status_has_as_much_as_there_is_room_for },
+		{ "a walk over crumbs ends after so many", a_walk_over_crumbs_ends_after_so_many },
 		{ "tokens of what is changed are cancelled",
 		  tokens_of_what_is_changed_are_cancelled },
 		{ "an aborted command ends soon", an_aborted_command_ends_soon },
