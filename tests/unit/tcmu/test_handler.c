@@ -385,6 +385,9 @@ static void short_data(void)
 	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 512), 0);
 	CU_ASSERT_TRUE(rig_holds(dev, 0, 8, 0x22));
 	rig_fill(dev, 0, 8, 0x11);
+	cdb = rig_cdb(CMD_COMPARE_AND_WRITE); /* of 0 blocks */
+	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 1024), 0x52400);
+	CU_ASSERT_EQUAL(rig_run(dev, &cdb, buf, 0), 0);
 	cdb = rig_cdb(CMD_MODE_SELECT_6);
 	cdb.pf = true;
 	cdb.len = 24;
