@@ -219,6 +219,11 @@ void lu_clear_stop(struct lu *lu)
 		lu->clear->stop = true;
 }
 
+bool lu_clear_stopping(const struct lu *lu)
+{
+	return lu->clear && lu->clear->stop;
+}
+
 void lu_clear_reset(struct lu *lu)
 {
 	if (lu->clear && lu->clear->kind == CLEAR_FORMAT)

@@ -148,6 +148,8 @@ void lu_clear_poll(struct lu *lu);
 void lu_clear_reset(struct lu *lu);
 /* Asks it to end; lu->clear is NULL when it has, and target_task_ended is told. */
 void lu_clear_stop(struct lu *lu);
+/* It was told to end and has not yet. */
+bool lu_clear_stopping(const struct lu *lu);
 
 struct lu_nexus *lu_nexus_of(const struct lu *lu, const struct nexus *nexus);
 void lu_nexus_init(struct lu_nexus *ln, const struct lu *lu, const struct nexus *nexus);

@@ -198,8 +198,7 @@ static void a_reset_ends_a_format_in_the_background(void)
 	core_init(&c, NULL, 0);
 	fu.fmtdata = true;
 	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &fu, header, format_encode(false, true, header)));
-	reset_lun(LUN_SLOW);
-	core_sleep(&c, 60); /* the running transfer's 50 ms */
+	reset_lun(LUN_SLOW); /* answered when nothing of it runs any more */
 	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0));
 	core_done(&c);
 }
