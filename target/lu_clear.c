@@ -29,7 +29,7 @@ struct lu_clear {
 	struct lu *lu;
 	enum clear_kind kind;
 	struct task *task; /* waits for the end; NULL: works in the background */
-	bool begun;	   /* its task's post has come */
+	bool posted;	   /* a post of its task is on its way: the task may not end before */
 	bool started;	   /* else a piece of another command is still running */
 	bool stop;	   /* ends when the running transfer has */
 	bool ause;	   /* SANITIZE: EXIT FAILURE MODE will be accepted */
@@ -170,7 +170,7 @@ void lu_clear_poll(struct lu *lu)
 	struct lu_clear *c = lu->clear;
 	const struct task *task;
 
-	if (!c || c->started)
+	if (!c || c->started || c->posted)
 		return;
 	if (c->stop) {
 		clear_end(c, sense_good());
@@ -192,7 +192,7 @@ static void begin_posted(struct ring_post *post)
 	struct lu *lu = task->lu;
 
 	if (lu->clear && lu->clear->task == task) {
-		lu->clear->begun = true;
+		lu->clear->posted = false;
 		lu_clear_poll(lu);
 	} else {
 		task_finish(task, sense_good()); /* IMMED; the end of a task polls */
@@ -203,14 +203,18 @@ static void begin_posted(struct ring_post *post)
 static void clear_cancel(struct task *task)
 {
 	struct lu_clear *c = task->lu->clear;
+	bool format = c->kind == CLEAR_FORMAT;
 
-	if (c->kind == CLEAR_FORMAT)
-		c->stop = true;
-	else
-		c->task = NULL;
 	/* Else begin_posted is still to come, or the running transfer's end. */
-	if (c->begun && (c->kind == CLEAR_SANITIZE || !c->started))
+	if (!c->posted && !(format && c->started))
 		ring_post(task->lu->env.ring, &task->post);
+	if (format) {
+		c->stop = true;
+		c->posted |= !c->started;
+	} else {
+		c->task = NULL; /* begin_posted ends it */
+		c->posted = false;
+	}
 }
 
 void lu_clear_stop(struct lu *lu)
@@ -243,6 +247,7 @@ static void clear_begin(struct task *task, const struct lu_clear *how, bool imme
 	*c = *how;
 	c->lu = lu;
 	c->task = immed ? NULL : task;
+	c->posted = !immed;
 	lu->clear = c;
 	task->cancel = immed ? NULL : clear_cancel;
 	cm_terminate_background(lu);

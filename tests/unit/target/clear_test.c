@@ -164,6 +164,41 @@ static void an_aborted_format_ends(void)
 	core_done(&c);
 }
 
+/*
+ * Its end is a message to itself; another command's end, which comes first, must not be
+ * taken for it: the message would find no task any more.
+ */
+static void an_abort_meets_the_end_of_another_command(void)
+{
+	static struct core_async fmt, rd, inq;
+	struct scsi_cdb fu = cdb_of(CMD_FORMAT_UNIT), read = cdb_of(CMD_READ_10);
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY), inquiry = cdb_of(CMD_INQUIRY);
+
+	core_init(&c, NULL, 0);
+	/* Before it has begun ... */
+	inquiry.len = 36;
+	CU_ASSERT_TRUE(core_start(&c, &inq, 1, LUN_A, &inquiry, NULL, 0));
+	CU_ASSERT_TRUE(core_start(&c, &fmt, 0, LUN_A, &fu, NULL, 0));
+	lu_abort(&fmt.task);
+	core_finish(&fmt);
+	CU_ASSERT_EQUAL(fmt.task.status, SAM_TASK_ABORTED);
+	core_finish(&inq);
+	/* ... and while it waits for a third one. */
+	read.blocks = 1;
+	CU_ASSERT_TRUE(core_start(&c, &rd, 1, LUN_SLOW, &read, NULL, 0));
+	CU_ASSERT_TRUE(core_start(&c, &fmt, 0, LUN_SLOW, &fu, NULL, 0));
+	core_sleep(&c, 5);
+	CU_ASSERT_TRUE(core_start(&c, &inq, 1, LUN_SLOW, &inquiry, NULL, 0));
+	lu_abort(&fmt.task);
+	core_finish(&fmt);
+	CU_ASSERT_EQUAL(fmt.task.status, SAM_TASK_ABORTED);
+	core_finish(&inq);
+	core_finish(&rd);
+	CHECK_GOOD(core_cmd(&c, 0, LUN_A, &tur, NULL, 0));
+	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0));
+	core_done(&c);
+}
+
 struct reset {
 	struct target_reset r;
 	bool done;
@@ -459,6 +494,8 @@ int main(int argc, char **argv)
 		{ "pieces of earlier writes are refused, not written after it",
 		  pieces_of_earlier_writes_are_refused },
 		{ "an aborted FORMAT UNIT ends", an_aborted_format_ends },
+		{ "an aborted FORMAT UNIT ends once, whatever else ends then",
+		  an_abort_meets_the_end_of_another_command },
 		{ "a reset ends a FORMAT UNIT in the background",
 		  a_reset_ends_a_format_in_the_background },
 		{ "SANITIZE overwrite repeats and inverts its pattern",
