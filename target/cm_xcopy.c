@@ -103,12 +103,14 @@ static enum residue residue_of(const struct cm_op *op)
 
 static void keep(struct cm_xcopy *x, struct lu *of, struct byte_range kept)
 {
+	struct lu *before = x->kept_of;
+
 	if (of)
 		of->users++;
-	if (x->kept_of)
-		x->kept_of->users--;
 	x->kept_of = of;
 	x->kept = kept;
+	if (before)
+		lu_user_gone(before);
 }
 
 static void forget_kept(struct cm_xcopy *x)
@@ -219,8 +221,8 @@ static void release(struct cm_xcopy *x)
 		return;
 	rod_unref(x->view);
 	x->view = NULL;
-	x->src->users--;
-	x->dst->users--;
+	lu_user_gone(x->src);
+	lu_user_gone(x->dst);
 }
 
 bool cm_xcopy_uses(const struct cm_op *op, const struct lu *lu)

@@ -307,13 +307,23 @@ void cm_terminate_background_of(struct lu *lu, const struct cm_results *of)
 			cm_terminate(op);
 }
 
-void cm_terminate_users(struct lu *lu, const struct lu *of)
+void cm_terminate_users(struct lu *lu, const struct lu *of, bool all)
 {
 	struct cm_op *op;
 
 	TAILQ_FOREACH (op, &lu->ops, lu_link)
-		if (!op->task && cm_xcopy_uses(op, of))
+		if ((all || !op->task) && cm_xcopy_uses(op, of))
 			cm_terminate(op);
+}
+
+bool cm_has_terminated_users(const struct lu *lu, const struct lu *of)
+{
+	const struct cm_op *op;
+
+	TAILQ_FOREACH (op, &lu->ops, lu_link)
+		if (op->terminated && cm_xcopy_uses(op, of))
+			return true;
+	return false;
 }
 
 bool cm_has_terminated(const struct lu *lu)

@@ -152,10 +152,12 @@ void cm_terminate_all(struct lu *lu);
 void cm_terminate_background(struct lu *lu);
 /* The background ones whose results are in @of. */
 void cm_terminate_background_of(struct lu *lu, const struct cm_results *of);
-/* The background ones of @lu that read or write @of. */
-void cm_terminate_users(struct lu *lu, const struct lu *of);
+/* Those of @lu that read or write @of: @all, or only the background ones. */
+void cm_terminate_users(struct lu *lu, const struct lu *of, bool all);
 /* One that was asked to end has not ended yet. */
 bool cm_has_terminated(const struct lu *lu);
+/* Such a one still reads or writes @of. */
+bool cm_has_terminated_users(const struct lu *lu, const struct lu *of);
 
 /* cm_token.c: POPULATE TOKEN and WRITE USING TOKEN, to be given to cm_run. */
 void cm_populate(struct cm_op *op);

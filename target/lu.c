@@ -620,5 +620,5 @@ bool lu_has_aborted_tasks(const struct lu *lu)
 	TAILQ_FOREACH (task, &lu->tasks, link)
 		if (task->aborted)
 			return true;
-	return cm_has_terminated(lu) || lu_clear_stopping(lu);
+	return cm_has_terminated(lu) || lu_clear_stopping(lu) || target_users_are_ending(lu);
 }

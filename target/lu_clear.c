@@ -2,8 +2,8 @@
 /*
  * FORMAT UNIT and SANITIZE: work on the whole medium, one at a time for each LU.
  *
- * It begins when no other command's piece and no copy is running (those in the
- * background are ended); from the moment it is accepted
+ * It begins when no other command's piece and no copy is running, those that were sent
+ * to another LU included (those in the background are ended); from the moment it is accepted
  * the LU refuses what needs the medium, new pieces of commands accepted before
  * included, so that nobody's data comes after it.  Every token of the LU is cancelled.
  * The task that asked for it waits for its end, unless IMMED was set.
@@ -179,7 +179,7 @@ void lu_clear_poll(struct lu *lu)
 	TAILQ_FOREACH (task, &lu->tasks, link)
 		if (task->running && task != c->task)
 			return;
-	if (!TAILQ_EMPTY(&lu->ops))
+	if (!TAILQ_EMPTY(&lu->ops) || lu->users)
 		return;
 	c->started = true;
 	token_cancel_all(lu->env.tokens, lu->bs);
@@ -251,6 +251,7 @@ static void clear_begin(struct task *task, const struct lu_clear *how, bool imme
 	lu->clear = c;
 	task->cancel = immed ? NULL : clear_cancel;
 	cm_terminate_background(lu);
+	target_end_users(lu, false);
 	task->post.fn = begin_posted;
 	ring_post(lu->env.ring, &task->post);
 	log_info("LUN %u: %s begins, asked for by %s", lu->cfg.lun, name_of(c),

@@ -131,6 +131,9 @@ unsigned lu_write_flags(const struct task *task);
  */
 void *lu_work_new(struct task *task, size_t size);
 void lu_work_free(struct task *task);
+/* A segment of EXTENDED COPY reads or writes @lu no more (lu->users); who waits for that goes on.
+ */
+void lu_user_gone(struct lu *lu);
 /* Byte @pos of a vector and how many follow it in one piece of memory; or NULL. */
 const uint8_t *iov_at(const struct iovec *iov, unsigned niov, uint64_t pos, size_t *ret_len);
 /* How many bytes at the start of both agree. */
@@ -211,6 +214,13 @@ void target_tell_others(struct lu *lu, const struct nexus *by, unsigned asc_ascq
 /* target.c: calls @fn for every nexus of the target. */
 void target_each_nexus(struct lu *lu, void (*fn)(struct lu *lu, struct nexus *n, void *arg),
 		       void *arg);
+/*
+ * target.c: ends the EXTENDED COPYs, sent to whichever LU, that read or write @lu: @all, or
+ * only those in the background.
+ */
+void target_end_users(struct lu *lu, bool all);
+/* target.c: one of them that was asked to end still does. */
+bool target_users_are_ending(const struct lu *lu);
 /* target.c: a task or a copy ended; a reset or the target's end may be waiting for it. */
 void target_task_ended(struct target *t);
 

@@ -114,8 +114,10 @@ static void commit(struct pr_op *op)
 	pr_state_move(&lu->pr.state, &op->next);
 	op->busy = true; /* a task may end in what follows */
 	target_each_nexus(lu, carry_out, op);
-	if (op->req.cmd == CMD_PR_OUT_PREEMPT_AND_ABORT)
+	if (op->req.cmd == CMD_PR_OUT_PREEMPT_AND_ABORT) {
 		cm_terminate_all(lu); /* wire-format 7.3: everybody's */
+		target_end_users(lu, true);
+	}
 	pr_sweep(&lu->pr.state);
 	if (op->req.cmd != CMD_PR_OUT_PREEMPT_AND_ABORT || op->task->aborted ||
 	    !lu_has_aborted_tasks(lu)) {

@@ -34,6 +34,14 @@ void lu_work_free(struct task *task)
 	task->lu->works--;
 }
 
+void lu_user_gone(struct lu *lu)
+{
+	assert(lu->users > 0);
+	lu->users--;
+	lu_pr_task_ended(lu);
+	lu_clear_poll(lu);
+}
+
 const uint8_t *iov_at(const struct iovec *iov, unsigned niov, uint64_t pos, size_t *ret_len)
 {
 	for (unsigned i = 0; i < niov; i++) {

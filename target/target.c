@@ -235,6 +235,25 @@ int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config
 	return 0;
 }
 
+void target_end_users(struct lu *lu, bool all)
+{
+	const struct target *t = lu->target;
+
+	for (unsigned i = 0; lu->users && i < TARGET_MAX_LUNS; i++)
+		if (t->lus[i])
+			cm_terminate_users(t->lus[i], lu, all);
+}
+
+bool target_users_are_ending(const struct lu *lu)
+{
+	const struct target *t = lu->target;
+
+	for (unsigned i = 0; lu->users && i < TARGET_MAX_LUNS; i++)
+		if (t->lus[i] && cm_has_terminated_users(t->lus[i], lu))
+			return true;
+	return false;
+}
+
 static void drop_lu_nexus(struct target *t, struct nexus *nexus, unsigned lun)
 {
 	if (nexus->by_lun[lun])
@@ -321,9 +340,7 @@ bool target_remove_lu(struct target *t, struct target_removal *r)
 	lu->removing = true;
 	luns_changed(t, r->lun);
 	cm_terminate_background(lu);
-	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
-		if (t->lus[i])
-			cm_terminate_users(t->lus[i], lu);
+	target_end_users(lu, false);
 	r->target = t;
 	r->flushed = false;
 	r->err = 0;
