@@ -87,6 +87,7 @@ static void clear_end(struct lu_clear *c, struct sense s)
 	free(c);
 	if (task)
 		task_finish(task, s);
+	lu_pr_task_ended(lu);
 	target_task_ended(lu->target); /* who waits for the end of all work */
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "pr.h"
 
 #define BLOCKS (CORE_LU_SIZE / 512)
 
@@ -235,6 +236,36 @@ static void a_reset_ends_a_format_in_the_background(void)
 	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &fu, header, format_encode(false, true, header)));
 	reset_lun(LUN_SLOW); /* answered when nothing of it runs any more */
 	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &tur, NULL, 0));
+	core_done(&c);
+}
+
+/* PREEMPT AND ABORT waits for what a reset before it has ended: it must hear of that end. */
+static void a_preempt_and_abort_waits_for_a_format_that_ends(void)
+{
+	struct scsi_cdb fu = cdb_of(CMD_FORMAT_UNIT), tur = cdb_of(CMD_TEST_UNIT_READY);
+	struct scsi_cdb cdb = cdb_of(CMD_PR_OUT_REGISTER);
+	struct reset x = {
+		.r = { .nexus = &c.nexus[0], .lun = scsi_lun_encode(LUN_SLOW), .done = reset_over }
+	};
+	struct pr_out p = { .sa_key = 1 };
+	uint8_t header[FORMAT_LONG_LEN], out[PR_OUT_LEN];
+
+	core_init(&c, NULL, 0);
+	cdb.len = PR_OUT_LEN;
+	pr_out_encode(&p, out);
+	CHECK_GOOD(core_cmd(&c, 1, LUN_SLOW, &cdb, out, sizeof(out)));
+	fu.fmtdata = true;
+	CHECK_GOOD(core_cmd(&c, 0, LUN_SLOW, &fu, header, format_encode(false, true, header)));
+	core_sleep(&c, 5);
+	CU_ASSERT_TRUE(target_reset(c.target, &x.r));
+	CHECK_KCQ(core_cmd(&c, 1, LUN_SLOW, &tur, NULL, 0), 0x62903);
+	p.key = 1;
+	pr_out_encode(&p, out);
+	cdb = cdb_of(CMD_PR_OUT_PREEMPT_AND_ABORT);
+	cdb.len = PR_OUT_LEN;
+	cdb.pr_type = 1;
+	CHECK_GOOD(core_cmd(&c, 1, LUN_SLOW, &cdb, out, sizeof(out)));
+	core_run_until(&c, &x.done);
 	core_done(&c);
 }
 
@@ -498,6 +529,8 @@ int main(int argc, char **argv)
 		  an_abort_meets_the_end_of_another_command },
 		{ "a reset ends a FORMAT UNIT in the background",
 		  a_reset_ends_a_format_in_the_background },
+		{ "a PREEMPT AND ABORT waits for a FORMAT UNIT that ends",
+		  a_preempt_and_abort_waits_for_a_format_that_ends },
 		{ "SANITIZE overwrite repeats and inverts its pattern",
 		  overwrite_repeats_and_inverts_its_pattern },
 		{ "SANITIZE: lengths, service actions, ZNR", sanitize_rules },
