@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pr.h"
 #include "xcopy.h"
 
 #define MAX_LIST (XCOPY_LID4_HEADER + XCOPY_MAX_LIST)
@@ -551,74 +550,6 @@ static void its_destination_goes(void)
 	core_done(&c);
 }
 
-/* What it writes must not come after the zeros. */
-static void a_format_of_its_destination(void)
-{
-	struct scsi_cdb fu = cdb_of(CMD_FORMAT_UNIT);
-	static struct core_async a;
-	static struct list l;
-	struct core c;
-
-	core_init(&c, NULL, 0);
-	fill(&c, 2048);
-	for (unsigned lba = 0; lba < 2048; lba += 128)
-		core_write(&c, LUN_B, lba, 128, 0x22);
-	/* The slow LU is read: the write is still to come. */
-	core_write(&c, LUN_SLOW, 0, 8, 0x33);
-	init(&l, &c, false, 1, blocks(3, 0, 1, 0, 2048));
-	encode(&l);
-	CU_ASSERT_TRUE(core_start(&c, &a, 0, LUN_A, &l.cdb, l.pl, l.cdb.len));
-	core_sleep(&c, 10);
-	CHECK_GOOD(core_cmd(&c, 1, LUN_B, &fu, NULL, 0));
-	CU_ASSERT_TRUE(a.done);
-	core_finish(&a);
-	CU_ASSERT_EQUAL(a.task.status, SAM_GOOD);
-	CU_ASSERT_TRUE(core_holds(&c, LUN_B, 0, 8, 0));
-	/* In the background it is ended. */
-	init(&l, &c, true, 5, blocks(4, 0, 2, 0, 2048));
-	l.head.immed = true;
-	CHECK_GOOD(run(&c, &l));
-	core_sleep(&c, 10);
-	CHECK_GOOD(core_cmd(&c, 1, LUN_B, &fu, NULL, 0));
-	CU_ASSERT_TRUE(core_holds(&c, LUN_B, 0, 128, 0));
-	core_sleep(&c, 100);
-	CU_ASSERT_TRUE(core_holds(&c, LUN_B, 0, 128, 0));
-	core_done(&c);
-}
-
-/* A fence is none if copies write on behind it (wire-format 7.3). */
-static void preempt_and_abort_of_its_destination(void)
-{
-	struct scsi_cdb reg = cdb_of(CMD_PR_OUT_REGISTER);
-	struct scsi_cdb paa = cdb_of(CMD_PR_OUT_PREEMPT_AND_ABORT);
-	struct pr_out p = { .sa_key = 1 };
-	static struct core_async a;
-	uint8_t list[PR_OUT_LEN];
-	struct core c;
-
-	core_init(&c, NULL, 0);
-	fill(&c, 2048);
-	reg.len = paa.len = PR_OUT_LEN;
-	for (unsigned n = 0; n < 2; n++) {
-		p.sa_key = n + 1;
-		pr_out_encode(&p, list);
-		CHECK_GOOD(core_cmd(&c, n, LUN_SLOW, &reg, list, sizeof(list)));
-	}
-	CU_ASSERT_TRUE(start_slow(&c, &a, XCOPY_KEEP, 1, 0, 2048));
-	core_sleep(&c, 60);
-	p = (struct pr_out) { .key = 2, .sa_key = 1 };
-	pr_out_encode(&p, list);
-	paa.pr_type = 1;
-	CHECK_GOOD(core_cmd(&c, 1, LUN_SLOW, &paa, list, sizeof(list)));
-	core_write(&c, LUN_A, 0, 1, 0x11); /* it has not waited for anything else */
-	core_sleep(&c, 5);
-	CU_ASSERT_TRUE(a.done);
-	core_finish(&a);
-	CU_ASSERT_EQUAL(a.task.status, SAM_CHECK_CONDITION);
-	CU_ASSERT_EQUAL(sense_asc_ascq(a.task.sense), ASC_COMMANDS_CLEARED_BY_SERVER);
-	core_done(&c);
-}
-
 static void a_failing_disk(void)
 {
 	static struct list l;
@@ -752,10 +683,6 @@ int main(int argc, char **argv)
 		  in_the_background },
 		{ "ABORT TASK ends it", ends_with_its_task },
 		{ "the LU that it writes goes away", its_destination_goes },
-		{ "FORMAT UNIT of the LU that it writes waits for it",
-		  a_format_of_its_destination },
-		{ "PREEMPT AND ABORT at the LU that it writes ends it",
-		  preempt_and_abort_of_its_destination },
 		{ "a failing disk: A/0D/01 with what is missing", a_failing_disk },
 		{ "verify CSCD (07h)", is_it_there },
 		{ "another initiator's reservation of an LU stops it", reserved },
