@@ -144,13 +144,19 @@ static bool accept_raw(struct core *c, struct core_async *a, unsigned nexus, uns
 	return target_accept(c->target, scsi_lun_encode((uint16_t)lun), t);
 }
 
-void core_open(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
-	       const struct scsi_cdb *cdb)
+bool core_accept(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
+		 const struct scsi_cdb *cdb)
 {
 	uint8_t raw[16];
 	size_t n = scsi_cdb_encode(cdb, raw);
 
-	must(accept_raw(c, a, nexus, lun, raw, n), "a test's command was refused");
+	return accept_raw(c, a, nexus, lun, raw, n);
+}
+
+void core_open(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
+	       const struct scsi_cdb *cdb)
+{
+	must(core_accept(c, a, nexus, lun, cdb), "a test's command was refused");
 }
 
 void core_piece(struct core_async *a, const void *out, uint64_t off, size_t len)

@@ -69,6 +69,9 @@ struct core_async {
 bool core_start(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
 		const struct scsi_cdb *cdb, const void *out, size_t out_len);
 void core_finish(struct core_async *a); /* waits and ends the task */
+/* True: accepted, lu_submit is the test's; false: refused. */
+bool core_accept(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
+		 const struct scsi_cdb *cdb);
 
 /* One whose data-out comes in pieces: open, each piece (waits), task_end. */
 void core_open(struct core *c, struct core_async *a, unsigned nexus, unsigned lun,
