@@ -48,6 +48,8 @@ struct lu_pr {
 	struct pr_state state;
 	TAILQ_HEAD(pr_ops, pr_op) ops; /* PERSISTENT RESERVE OUT, one at a time */
 	char *path;		       /* of the state file; NULL: they end with the process */
+	struct ring_post post;	       /* looks whether the first of ops can go on */
+	bool posted;
 };
 
 /* What the last SANITIZE left: fine, or failed and to be left by success only, or freely. */

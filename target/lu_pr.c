@@ -128,14 +128,37 @@ static void commit(struct pr_op *op)
 	op->task->cancel = wait_cancelled;
 }
 
-void lu_pr_task_ended(struct lu *lu)
+static void go_on(struct ring_post *post)
 {
+	struct lu *lu = (struct lu *)((char *)post - offsetof(struct lu, pr.post));
 	struct pr_op *op = TAILQ_FIRST(&lu->pr.ops);
 
-	if (!op || !op->aborting || lu_has_aborted_tasks(lu))
-		return;
-	end(op, good);
+	lu->pr.posted = false;
+	if (op && op->aborting && !lu_has_aborted_tasks(lu))
+		end(op, good);
 	advance(lu);
+}
+
+/*
+ * From the loop: whoever ends a task may be walking along a list of tasks, and the next
+ * PERSISTENT RESERVE OUT may end others of that list.  An op is there, whose task keeps
+ * the LU until after the message.
+ */
+static void go_on_later(struct lu *lu)
+{
+	if (lu->pr.posted || TAILQ_EMPTY(&lu->pr.ops))
+		return;
+	lu->pr.posted = true;
+	lu->pr.post.fn = go_on;
+	ring_post(lu->env.ring, &lu->pr.post);
+}
+
+void lu_pr_task_ended(struct lu *lu)
+{
+	const struct pr_op *op = TAILQ_FIRST(&lu->pr.ops);
+
+	if (op && op->aborting && !lu_has_aborted_tasks(lu))
+		go_on_later(lu);
 }
 
 static struct pr_op *op_of(const struct task *task)
@@ -156,7 +179,7 @@ static void wait_cancelled(struct task *task)
 
 	assert(op);
 	end(op, good); /* the task is aborted: nobody sees this */
-	advance(lu);
+	go_on_later(lu);
 }
 
 static void saved(struct pr_save *save, int err)

@@ -2,6 +2,8 @@
 /* What one part of the target does while another is at work on the same logical unit. */
 #include "core.h"
 
+#include <stdlib.h>
+
 #include "pr.h"
 #include "xcopy.h"
 
@@ -92,6 +94,79 @@ static void a_preempt_and_abort_where_a_copy_writes(void)
 	core_done(&c);
 }
 
+/* A front end that forgets a command at once when it is told to. */
+static void dropped(struct task *task)
+{
+	task_end(task);
+	free(task);
+}
+
+static void register_all(void)
+{
+	struct scsi_cdb cdb = cdb_of(CMD_PR_OUT_REGISTER);
+	uint8_t list[PR_OUT_LEN];
+
+	cdb.len = PR_OUT_LEN;
+	for (unsigned n = 0; n < 3; n++) {
+		const struct pr_out p = { .sa_key = n + 1 };
+
+		pr_out_encode(&p, list);
+		CHECK_GOOD(core_cmd(&c, n, LUN_SLOW, &cdb, list, sizeof(list)));
+	}
+}
+
+static void preempt_and_abort(struct core_async *ret, unsigned nexus, unsigned victim)
+{
+	const struct pr_out p = { .key = nexus + 1, .sa_key = victim + 1 };
+	struct scsi_cdb cdb = cdb_of(CMD_PR_OUT_PREEMPT_AND_ABORT);
+	uint8_t list[PR_OUT_LEN];
+
+	pr_out_encode(&p, list);
+	cdb.len = PR_OUT_LEN;
+	cdb.pr_type = 1;
+	CU_ASSERT_TRUE(core_start(&c, ret, nexus, LUN_SLOW, &cdb, list, sizeof(list)));
+}
+
+static void nothing(struct target_reset *r)
+{
+	(void)r;
+}
+
+/*
+ * Nexus 0's PREEMPT AND ABORT waits for a command of 2's, and that of 1 against 0 stands
+ * in line.  When 0's commands are aborted one after the other, the line must not move on
+ * in the middle of that.
+ */
+static void an_abort_while_another_stands_in_line(void)
+{
+	static struct core_async slow, first, second;
+	struct core_async *open = malloc(sizeof(*open));
+	struct scsi_cdb rd = cdb_of(CMD_READ_10), wr = cdb_of(CMD_WRITE_10);
+	static struct target_reset r;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(open);
+	core_init(&c, NULL, 0);
+	register_all();
+	rd.blocks = wr.blocks = 1;
+	CU_ASSERT_TRUE(core_start(&c, &slow, 2, LUN_SLOW, &rd, NULL, 0));
+	preempt_and_abort(&first, 0, 2);
+	core_open(&c, open, 0, LUN_SLOW, &wr);
+	open->task.on_abort = dropped;
+	preempt_and_abort(&second, 1, 0);
+	r = (struct target_reset) { .nexus = &c.nexus[0],
+				    .what = TARGET_ABORT_TASK_SET,
+				    .lun = scsi_lun_encode(LUN_SLOW),
+				    .done = nothing };
+	CU_ASSERT_TRUE(target_reset(c.target, &r));
+	core_finish(&first);
+	CU_ASSERT_EQUAL(first.task.status, SAM_TASK_ABORTED);
+	core_finish(&slow);
+	core_finish(&second);
+	CU_ASSERT_EQUAL(second.task.status, SAM_GOOD);
+	core_sleep(&c, 1);
+	core_done(&c);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -99,6 +174,8 @@ int main(int argc, char **argv)
 		  a_format_of_what_a_copy_writes },
 		{ "PREEMPT AND ABORT ends a copy that writes there",
 		  a_preempt_and_abort_where_a_copy_writes },
+		{ "an aborted PERSISTENT RESERVE OUT, and another behind it",
+		  an_abort_while_another_stands_in_line },
 		TEST_END,
 	};
 
