@@ -20,7 +20,7 @@
 #include "log.h"
 #include "lu_impl.h"
 
-#define ZERO_STEP  (1u << 30) /* storage that zeroes ranges itself */
+#define ZERO_STEP  (64u << 20) /* so that one told to stop does, on storage that writes zeros */
 #define WRITE_STEP (1u << 20)
 
 enum clear_kind { CLEAR_FORMAT, CLEAR_SANITIZE };

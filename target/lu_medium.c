@@ -51,10 +51,14 @@ void lu_allow_removal(struct lu *lu)
 	target_each_nexus(lu, forget_prevention, NULL);
 }
 
-/* What stood for the medium's data does not for another medium's. */
+/*
+ * What stood for the medium's data does not for another medium's, and nothing goes on
+ * writing to one that is out.
+ */
 static void eject(struct lu *lu, struct task *task)
 {
 	lu->ejected = true;
+	cm_terminate_background(lu);
 	token_cancel_all(lu->env.tokens, lu->bs);
 	if (task->req.no_flush)
 		task_finish_later(task, sense_good());
