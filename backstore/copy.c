@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A copy is a row of chunks, each one span of one destination range: read (from
- * up to PIECES places of the source), checked against the rod, written; or
- * zeroed, where the source has a hole.  A window of them is in flight; they end
+ * A copy is a row of chunks, each one span of one destination range: read from the
+ * rod and written; or zeroed, where the source has a hole.  A window of them is in flight; they end
  * in any order, but are counted from the front.  The window opens as chunks come
  * back, and a chunk that by the pace so far would end after the deadline is not
  * started: on slow storage a copy ends in time, too.  No operation holds a fence
@@ -18,7 +17,6 @@
 
 #include "bs_impl.h"
 
-#define PIECES	     8u		   /* eight source blocks of 512 make one of 4096 */
 #define ZERO_MAX     (16ull << 20) /* one zeroing, so that deadlines are looked at  */
 #define WINDOW_FIRST 2u		   /* chunks in flight before the first came back   */
 /* Shorter holes are read: asking and zeroing would cost more than it saves. */
@@ -28,27 +26,20 @@
 
 enum plan { PLAN_ZERO, PLAN_READ, PLAN_WAIT };
 
-struct copy_piece {
-	struct io io;
-	struct iovec iov;
-	struct copy_chunk *chunk;
-};
-
 struct copy_chunk {
 	struct copy_run *run;
 	char *mem;
 	uint64_t pos, len; /* where in the copy   */
 	uint64_t to;	   /* where on the target */
-	unsigned reading;  /* pieces under way    */
 	int err;
 	bool write_failed, done;
 	enum plan kind;
-	struct copy_piece pieces[PIECES];
+	struct rod_io in;
 	struct io out;
 	struct iovec out_iov;
 };
 
-/* What is known of the source's holes: [off, off+len) of its backstore. */
+/* What is known of the source's holes: [off, off+len) of the rod. */
 struct extent {
 	uint64_t off, len;
 	bool hole;
@@ -77,7 +68,7 @@ struct copy_run {
 	struct extent known[2]; /* the last answer, and one asked ahead */
 	unsigned known_next;	/* the one to be replaced               */
 	bool asking;
-	struct extent_query query;
+	struct rod_extents query;
 	struct copy_run *next_free;
 	struct copy_chunk *chunks; /* window; number n is chunks[n % window] */
 };
@@ -204,40 +195,21 @@ static void chunk_out(struct copy_chunk *ch, enum io_op op)
 	bs_submit(ch->run->c->dst, &ch->out);
 }
 
-/*
- * All pieces are read.  That the rod is still not cancelled now proves that what
- * was read is the frozen data (rod.h).
- */
-static void chunk_read(struct copy_chunk *ch)
+static void chunk_read(struct rod_io *rio, int res)
 {
-	const struct copy *c = ch->run->c;
+	struct copy_chunk *ch = container_of(rio, struct copy_chunk, in);
+	struct copy *c = ch->run->c;
 
-	if (!ch->err && rod_cancelled(c->src))
-		ch->err = -ESTALE;
-	if (!ch->err && c->cancelled)
-		ch->err = -ECANCELED;
+	if (res == 0)
+		c->stats.read += rio->len;
+	ch->err = res == 0 && c->cancelled ? -ECANCELED : res;
 	if (ch->err)
 		chunk_done(ch);
 	else
 		chunk_out(ch, IO_WRITE);
 }
 
-static void piece_done(struct io *io, int res)
-{
-	struct copy_piece *p = container_of(io, struct copy_piece, io);
-	struct copy_chunk *ch = p->chunk;
-
-	if (res < 0)
-		ch->err = res;
-	else
-		ch->run->c->stats.read += io->len;
-	if (--ch->reading == 0)
-		chunk_read(ch);
-}
-
-static void ask(struct copy_run *run, struct byte_range place, uint64_t left);
-
-static void asked(struct extent_query *q, int res)
+static void asked(struct rod_extents *q, int res)
 {
 	struct copy_run *run = container_of(q, struct copy_run, query);
 	struct extent *to = &run->known[run->known_next];
@@ -251,13 +223,14 @@ static void asked(struct extent_query *q, int res)
 	run_pump(run);
 }
 
-static void ask(struct copy_run *run, struct byte_range place, uint64_t left)
+static void ask(struct copy_run *run, uint64_t off, uint64_t len)
 {
 	run->asking = true;
-	run->query.off = place.off;
-	run->query.len = min64(place.len, left);
+	run->query.rod = run->c->src;
+	run->query.off = off;
+	run->query.len = len;
 	run->query.done = asked;
-	bs_extents(rod_backstore(run->c->src), &run->query);
+	rod_extents(&run->query);
 }
 
 static const struct extent *known(struct copy_run *run, uint64_t off)
@@ -278,18 +251,13 @@ static void ask_ahead(struct copy_run *run, uint64_t from)
 {
 	const struct copy *c = run->c;
 	uint64_t end = min64(c->src_off + run->total, rod_len(c->src));
-	struct byte_range place;
 
-	if (run->asking || from >= end)
-		return;
-	place = rod_map(c->src, from);
-	if (min64(place.len, end - from) < HOLE_MIN)
+	if (run->asking || from >= end || min64(rod_map(c->src, from).len, end - from) < HOLE_MIN)
 		return;
 	for (unsigned i = 0; i < 2; i++)
-		if (place.off >= run->known[i].off &&
-		    place.off - run->known[i].off < run->known[i].len)
+		if (from >= run->known[i].off && from - run->known[i].off < run->known[i].len)
 			return;
-	ask(run, place, end - from);
+	ask(run, from, end - from);
 }
 
 /*
@@ -301,7 +269,6 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 	const struct copy *c = run->c;
 	uint64_t from = c->src_off + run->pos, chunk = run->engine->cfg.chunk;
 	const struct extent *x;
-	struct byte_range place;
 	uint64_t len;
 
 	/* How fast zeroing is here is not known before the first. */
@@ -309,19 +276,18 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 		*ret_len = min64(left, run->paces[PLAN_ZERO].landed ? ZERO_MAX : chunk);
 		return PLAN_ZERO;
 	}
-	place = rod_map(c->src, from);
-	len = min64(place.len, left);
+	len = min64(rod_map(c->src, from).len, left);
 	*ret_len = min64(left, chunk);
 	/* Among chunks that overlap, a hole may be filled before its turn. */
 	if (len < HOLE_MIN || c->in_order)
 		return PLAN_READ;
-	x = known(run, place.off);
+	x = known(run, from);
 	if (!x) {
 		if (!run->asking)
-			ask(run, place, rod_len(c->src) - from);
+			ask(run, from, rod_len(c->src) - from);
 		return PLAN_WAIT;
 	}
-	len = min64(len, x->len - (place.off - x->off));
+	len = min64(len, x->len - (from - x->off));
 	ask_ahead(run, from + len);
 	if (x->hole && len >= HOLE_MIN) {
 		*ret_len = min64(len, ZERO_MAX) / c->dst_block * c->dst_block;
@@ -333,75 +299,41 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 	return PLAN_READ;
 }
 
-/* Sets up the reads for at most @len bytes; how many it came to be. */
-static uint64_t gather(struct copy_chunk *ch, uint64_t len, unsigned *ret_n)
+/* Past the end of the rod come zeros: they fill up the last block. */
+static void chunk_in(struct copy_chunk *ch)
 {
 	const struct copy *c = ch->run->c;
-	uint64_t from = c->src_off + ch->pos, have = rod_len(c->src) - from, at = 0;
-	unsigned n = 0;
+	uint64_t from = c->src_off + ch->pos, have = min64(ch->len, rod_len(c->src) - from);
 
-	while (at < len && at < have && n < PIECES) {
-		struct byte_range place = rod_map(c->src, from + at);
-		struct copy_piece *p = &ch->pieces[n++];
-
-		p->io.off = place.off;
-		p->io.len = min64(place.len, min64(len, have) - at);
-		p->iov.iov_base = ch->mem + at;
-		at += p->io.len;
-	}
-	if (at == have && at < len) {
-		/* past the end of the rod: zeros fill up the last block */
-		memset(ch->mem + at, 0, (size_t)(len - at));
-		at = len;
-	}
-	at = at / c->dst_block * c->dst_block;
-	/* What is beyond the last whole block comes with the next chunk. */
-	while (n > 0 && (uint64_t)((char *)ch->pieces[n - 1].iov.iov_base - ch->mem) >= at)
-		n--;
-	if (n > 0) {
-		struct copy_piece *p = &ch->pieces[n - 1];
-
-		p->io.len = min64(p->io.len, at - (uint64_t)((char *)p->iov.iov_base - ch->mem));
-	}
-	assert(at > 0 && n > 0);
-	*ret_n = n;
-	return at;
+	memset(ch->mem + have, 0, (size_t)(ch->len - have));
+	ch->in.rod = c->src;
+	ch->in.off = from;
+	ch->in.len = have;
+	ch->in.mem = ch->mem;
+	ch->in.done = chunk_read;
+	rod_read(&ch->in);
 }
 
 static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
 {
 	struct copy *c = run->c;
 	struct copy_chunk *ch = &run->chunks[run->tail % run->engine->cfg.window];
-	unsigned n = 0;
 
 	ch->pos = run->pos;
 	ch->to = c->to[run->range].off + run->at;
 	ch->err = 0;
 	ch->done = ch->write_failed = false;
 	ch->kind = what;
-	ch->len = what == PLAN_ZERO ? len : gather(ch, len, &n);
+	ch->len = len;
 	run->tail++;
 	run->active++;
 	pace_start(run, &run->paces[what], ch->len);
 	run->pos += ch->len;
 	run->at += ch->len;
-	if (what == PLAN_ZERO) {
+	if (what == PLAN_ZERO)
 		chunk_out(ch, IO_DISCARD); /* a hole stays one; zeros where dst is not thin */
-		return;
-	}
-	ch->reading = n;
-	for (unsigned i = 0; i < n; i++) {
-		struct copy_piece *p = &ch->pieces[i];
-
-		p->chunk = ch;
-		p->iov.iov_len = (size_t)p->io.len;
-		p->io.op = IO_READ;
-		p->io.flags = 0;
-		p->io.iov = &p->iov;
-		p->io.niov = 1;
-		p->io.done = piece_done;
-		bs_submit(rod_backstore(c->src), &p->io);
-	}
+	else
+		chunk_in(ch);
 }
 
 /* Why no new chunk may start, or 0. */

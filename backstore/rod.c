@@ -4,24 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "bs_impl.h"
-
-struct rod_part {
-	struct itree_node node; /* the range, in the backstore's guard while live */
-	struct rod *rod;
-	uint64_t at; /* its first byte, in the rod */
-};
-
-struct rod {
-	unsigned refs;
-	bool cancelled;
-	struct backstore *bs; /* NULL: the zero rod */
-	uint64_t len;
-	void (*on_cancel)(struct rod *rod, void *ctx);
-	void *ctx;
-	unsigned n;
-	struct rod_part parts[]; /* in ROD order, none of length zero */
-};
+#include "rod_impl.h"
 
 static struct rod zero_rod = { .refs = 1, .len = UINT64_MAX };
 
@@ -150,10 +133,9 @@ void rod_on_cancel(struct rod *rod, void (*fn)(struct rod *rod, void *ctx), void
 	rod->ctx = ctx;
 }
 
-struct byte_range rod_map(const struct rod *rod, uint64_t off)
+const struct rod_part *rod_part_at(const struct rod *rod, uint64_t off)
 {
 	unsigned lo = 0, hi = rod->n;
-	const struct rod_part *part;
 
 	assert(rod->bs && off < rod->len);
 	while (hi - lo > 1) { /* parts[lo].at <= off < parts[hi].at */
@@ -164,7 +146,13 @@ struct byte_range rod_map(const struct rod *rod, uint64_t off)
 		else
 			hi = mid;
 	}
-	part = &rod->parts[lo];
+	return &rod->parts[lo];
+}
+
+struct byte_range rod_map(const struct rod *rod, uint64_t off)
+{
+	const struct rod_part *part = rod_part_at(rod, off);
+
 	off -= part->at;
 	return (struct byte_range) { .off = part->node.range.off + off,
 				     .len = part->node.range.len - off };

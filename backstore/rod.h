@@ -40,8 +40,43 @@ void rod_on_cancel(struct rod *rod, void (*fn)(struct rod *rod, void *ctx), void
 /* Cancels now (LUN removed, operator, token table). */
 void rod_cancel(struct rod *rod);
 
-/* Where byte @off of the rod lies: its place in the backstore and how many bytes
- * follow contiguously.  @off < rod_len; not for rod_zero. */
+/* Where byte @off of the rod lay when it was captured: its place in the backstore and
+ * how many bytes follow contiguously.  @off < rod_len; not for rod_zero.  What is there
+ * now may be something else: read it by rod_read. */
 struct byte_range rod_map(const struct rod *rod, uint64_t off);
+
+/*
+ * Reads the frozen data [off, off+len) of the rod into @mem.  Not for rod_zero.
+ * done: once, from the loop, never from inside rod_read: 0; -ESTALE when the rod is
+ * cancelled; else the I/O error, and nothing is promised of @mem.
+ */
+struct rod_io {
+	struct rod *rod; /* the caller's reference, held until done */
+	uint64_t off, len;
+	void *mem;
+	void (*done)(struct rod_io *rio, int res);
+	/* the rod's */
+	uint64_t pos, step; /* bytes done, and under way */
+	struct io io;
+	struct iovec iov;
+	struct ring_post post;
+	int res;
+};
+void rod_read(struct rod_io *rio);
+
+/*
+ * As bs_extents, of the frozen data: [off, off+ret_len) of the rod is all data or all
+ * hole.  What is said stays true as long as the rod is not cancelled.
+ */
+struct rod_extents {
+	struct rod *rod;   /* the caller's reference, held until done */
+	uint64_t off, len; /* len > 0, within the rod */
+	void (*done)(struct rod_extents *x, int res);
+	uint64_t ret_len; /* 1..len */
+	bool ret_hole;
+	/* the rod's */
+	struct extent_query query;
+};
+void rod_extents(struct rod_extents *x);
 
 #endif
