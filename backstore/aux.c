@@ -46,8 +46,11 @@ static void *run(void *arg)
 	struct aux_job *job;
 
 	while ((job = take(arg))) {
+		bool told = job->done != NULL;
+
 		job->work(job);
-		ring_post(job->ring, &job->post);
+		if (told)
+			ring_post(job->ring, &job->post);
 	}
 	return NULL;
 }

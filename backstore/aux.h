@@ -12,7 +12,11 @@ struct aux;
 
 struct aux_job {
 	void (*work)(struct aux_job *job); /* on an aux thread; may block          */
-	void (*done)(struct aux_job *job); /* on @ring's thread, once              */
+	/*
+	 * On @ring's thread, once.  NULL: nobody is told, and the job is work's from its
+	 * start, to free.
+	 */
+	void (*done)(struct aux_job *job);
 	struct ring *ring;
 	struct ring_post post; /* aux's */
 	struct aux_job *next;  /* aux's */

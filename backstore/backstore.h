@@ -120,6 +120,7 @@ struct bs_config {
 struct bs_env { /* what backstores share; outlives them */
 	struct ring *ring;
 	struct aux *aux;
+	struct quota *sidecar_total; /* bytes in all sidecars together; NULL: no limit */
 };
 
 /*

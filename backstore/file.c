@@ -306,7 +306,7 @@ static int file_close(struct backstore *bs)
 	int r = 0;
 
 	if (f->fd >= 0) {
-		if (!bs->read_only && fdatasync(f->fd) < 0)
+		if (!bs->read_only && !f->scratch && fdatasync(f->fd) < 0)
 			r = -errno;
 		file_forget(f);
 		/* Closing would do, but for io_uring, which may hold the file a moment longer. */

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bs_impl.h"
+#include "fault.h"
+#include "scratch.h"
+
+#define WORD_BITS 64u
+
+static void linger_over(struct ring_timer *timer);
+
+static uint32_t map_words(const struct sidecar *sc)
+{
+	return sc->nslots / WORD_BITS + (sc->nslots % WORD_BITS != 0);
+}
+
+int sidecar_init(struct sidecar *sc, const struct bs_env *env, const char *dir, uint64_t bytes,
+		 const char *fault)
+{
+	uint64_t n = bytes / SIDECAR_SLOT;
+
+	*sc = (struct sidecar) { .env = *env, .fd = -1 };
+	sc->nslots = n < UINT32_MAX - WORD_BITS ? (uint32_t)n : UINT32_MAX - WORD_BITS;
+	sc->linger.fn = linger_over;
+	sc->dir = dir ? strdup(dir) : NULL;
+	sc->fault = fault ? strdup(fault) : NULL;
+	if ((dir && !sc->dir) || (fault && !sc->fault)) {
+		sidecar_done(sc);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void sidecar_done(struct sidecar *sc)
+{
+	assert(sc->used == 0 && !sc->opening);
+	ring_timer_cancel(sc->env.ring, &sc->linger);
+	bs_close(sc->file);
+	free(sc->map);
+	free(sc->dir);
+	free(sc->fault);
+}
+
+int sidecar_take(struct sidecar *sc, uint32_t *ret_slot)
+{
+	uint32_t words = map_words(sc), w = sc->hint / WORD_BITS;
+
+	if (sc->used == sc->nslots)
+		return -ENOSPC;
+	if (!sc->map)
+		sc->map = calloc(words, sizeof(*sc->map));
+	if (!sc->map)
+		return -ENOMEM;
+	if (!quota_take(sc->env.sidecar_total, SIDECAR_SLOT))
+		return -ENOSPC;
+	/* All below the hint are in use. */
+	while (sc->map[w] == UINT64_MAX)
+		w++;
+	*ret_slot = w * WORD_BITS + (uint32_t)__builtin_ctzll(~sc->map[w]);
+	assert(*ret_slot < sc->nslots);
+	sc->map[w] |= 1ull << (*ret_slot % WORD_BITS);
+	sc->hint = *ret_slot;
+	sc->used++;
+	return 0;
+}
+
+void sidecar_put(struct sidecar *sc, uint32_t slot)
+{
+	uint64_t bit = 1ull << (slot % WORD_BITS);
+
+	assert(slot < sc->nslots && (sc->map[slot / WORD_BITS] & bit));
+	sc->map[slot / WORD_BITS] &= ~bit;
+	if (slot < sc->hint)
+		sc->hint = slot;
+	quota_put(sc->env.sidecar_total, SIDECAR_SLOT);
+	if (--sc->used == 0)
+		ring_timer_set(sc->env.ring, &sc->linger, SIDECAR_LINGER_NS);
+}
+
+/* A cancelled rod's reader may still be at it. */
+static void linger_over(struct ring_timer *timer)
+{
+	struct sidecar *sc = container_of(timer, struct sidecar, linger);
+
+	if (sc->used || !sc->file)
+		return;
+	if (!bs_idle(sc->file)) {
+		ring_timer_set(sc->env.ring, &sc->linger, SIDECAR_LINGER_NS);
+		return;
+	}
+	if (sc->fault)
+		bs_close(sc->file);
+	else
+		scratch_close(sc->file);
+	sc->file = NULL;
+}
+
+/* On an aux thread. */
+static void open_work(struct aux_job *job)
+{
+	struct sidecar *sc = container_of(job, struct sidecar, job);
+
+	sc->fd = scratch_make(sc->dir);
+	if (sc->fd >= 0 && ftruncate(sc->fd, (off_t)sc->nslots * SIDECAR_SLOT) < 0) {
+		int err = errno;
+
+		close(sc->fd);
+		sc->fd = -err;
+	}
+}
+
+static int open_file(struct sidecar *sc)
+{
+	struct backstore *file;
+	char err[128];
+	int r = sc->fd;
+
+	if (r >= 0)
+		r = scratch_open(&file, sc->fd, (uint64_t)sc->nslots * SIDECAR_SLOT, &sc->env);
+	sc->fd = -1;
+	if (r >= 0 && sc->fault) {
+		struct backstore *plain = file;
+
+		r = fault_wrap(&file, plain, sc->fault, err, sizeof(err));
+		if (r < 0)
+			bs_close(plain);
+	}
+	if (r < 0)
+		return r;
+	sc->file = file;
+	return 0;
+}
+
+static void open_done(struct aux_job *job)
+{
+	struct sidecar *sc = container_of(job, struct sidecar, job);
+	struct io *io = sc->first;
+	int r = open_file(sc);
+
+	sc->opening = false;
+	sc->first = sc->last = NULL;
+	while (io) {
+		struct io *next = io->next;
+
+		if (r < 0)
+			io->done(io, r);
+		else
+			bs_submit(sc->file, io);
+		io = next;
+	}
+}
+
+void sidecar_submit(struct sidecar *sc, uint32_t slot, struct io *io)
+{
+	assert(slot < sc->nslots && range_within(io->off, io->len, SIDECAR_SLOT));
+	io->off += (uint64_t)slot * SIDECAR_SLOT;
+	if (sc->file) {
+		bs_submit(sc->file, io);
+		return;
+	}
+	io->next = NULL;
+	if (sc->first)
+		sc->last->next = io;
+	else
+		sc->first = io;
+	sc->last = io;
+	if (sc->opening)
+		return;
+	sc->opening = true;
+	sc->job.work = open_work;
+	sc->job.done = open_done;
+	sc->job.ring = sc->env.ring;
+	aux_submit(sc->env.aux, &sc->job);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sidecar of a backstore: a file without a name that holds the chunks saved for
+ * rods, in slots.  It is made when the first slot is written, and goes soon after the
+ * last one was given back.  Home thread.
+ */
+#ifndef BACKSTORE_SIDECAR_H
+#define BACKSTORE_SIDECAR_H
+
+#include "backstore.h"
+#include "quota.h"
+
+#define SIDECAR_SLOT	  (64u << 10)
+#define SIDECAR_LINGER_NS 100000000ull /* how long an empty one stays */
+
+struct sidecar {
+	struct bs_env env;
+	char *dir;	 /* NULL: anonymous memory */
+	char *fault;	 /* for tests: faults of the file, see fault.h */
+	uint32_t nslots; /* the limit */
+	uint32_t used, hint;
+	uint64_t *map; /* a bit for each slot in use */
+	struct backstore *file;
+	bool opening;
+	int fd; /* what the aux thread has made */
+	struct aux_job job;
+	struct io *first, *last; /* wait until it is open */
+	struct ring_timer linger;
+};
+
+/* At most @bytes, and what env->sidecar_total leaves.  Strings are copied.  -ENOMEM. */
+int sidecar_init(struct sidecar *sc, const struct bs_env *env, const char *dir, uint64_t bytes,
+		 const char *fault);
+/* No slot in use, nothing in flight.  Blocks. */
+void sidecar_done(struct sidecar *sc);
+
+/* -ENOSPC at the limit, this one's or the shared one; -ENOMEM. */
+int sidecar_take(struct sidecar *sc, uint32_t *ret_slot);
+void sidecar_put(struct sidecar *sc, uint32_t slot);
+/*
+ * Reads or writes within a slot, io->off counted from its start.  io->done comes as with
+ * bs_submit, also with what making the file says (-EACCES, -ENOENT...).
+ */
+void sidecar_submit(struct sidecar *sc, uint32_t slot, struct io *io);
+
+#endif
