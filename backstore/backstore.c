@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "cbw.h"
 #include "fault.h"
 #include "rod.h"
 
@@ -43,6 +45,27 @@ void bs_done(struct backstore *bs)
 	free(bs->path);
 }
 
+/* Gives the backstore what preserved rods need. */
+static int keep_rods(struct backstore *bs, const struct bs_config *cfg)
+{
+	const char *name = strrchr(cfg->path, '/');
+	char *dir = NULL;
+	struct stat st;
+	int r;
+
+	if (cfg->sidecar_dir)
+		dir = strdup(cfg->sidecar_dir);
+	else if (strncmp(cfg->path, "mem:", 4) == 0)
+		return cbw_new(&bs->cbw, bs, NULL, cfg);
+	else if (stat(cfg->path, &st) == 0 && S_ISBLK(st.st_mode))
+		dir = strdup("/var/tmp"); /* what is in /dev is in memory */
+	else
+		dir = name ? strndup(cfg->path, (size_t)(name - cfg->path) + 1) : strdup(".");
+	r = dir ? cbw_new(&bs->cbw, bs, dir, cfg) : -ENOMEM;
+	free(dir);
+	return r;
+}
+
 int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs_env *env,
 	    char *err, size_t err_cap)
 {
@@ -71,6 +94,11 @@ int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs
 		}
 		bs->created = inner->created;
 	}
+	if (cfg->keep == ROD_KEEP_PRESERVE && keep_rods(bs, cfg) < 0) {
+		bs_uncreate(bs);
+		bs_close(bs);
+		return bs_fail(err, err_cap, -ENOMEM, "%s: out of memory", cfg->path);
+	}
 	*ret = bs;
 	return 0;
 }
@@ -88,6 +116,7 @@ int bs_close(struct backstore *bs)
 		return 0;
 	assert(bs->in_flight == 0 && !bs->fence.first);
 	assert(bs->live_rods == 0);
+	cbw_free(bs->cbw);
 	return bs->ops->close(bs);
 }
 
@@ -214,7 +243,7 @@ static const struct {
 
 static bool passes_fence(const struct io *io)
 {
-	return io_ops[io->op].fenced && !io->lock;
+	return io_ops[io->op].fenced && !io->lock && !io->inside;
 }
 
 static uint64_t *counter(struct backstore *bs, size_t at)
@@ -239,7 +268,8 @@ void bs_io_done(struct io *io, int res)
 {
 	struct backstore *bs = io->bs;
 
-	count(io, res);
+	if (!io->inside)
+		count(io, res);
 	if (passes_fence(io))
 		fence_release(&bs->fence, &io->fence);
 	bs->in_flight--;
@@ -272,9 +302,16 @@ static void pass_guard(struct io *io)
 		bs_io_later(io, 0, done_later);
 		return;
 	}
-	if (io_ops[io->op].writes)
+	if (io_ops[io->op].writes && bs->cbw && !cbw_pass(bs->cbw, io))
+		return;
+	if (io_ops[io->op].writes && !bs->cbw)
 		rods_guard(bs, io->off, io->len);
-	bs->ops->submit(bs, io);
+	bs_guarded(io);
+}
+
+void bs_guarded(struct io *io)
+{
+	io->bs->ops->submit(io->bs, io);
 }
 
 static void io_granted(struct fence_req *req)
@@ -297,7 +334,7 @@ static bool lock_covers(const struct bs_lock *lock, const struct backstore *bs, 
 	return false;
 }
 
-void bs_submit(struct backstore *bs, struct io *io)
+static void io_begin(struct backstore *bs, struct io *io, bool inside)
 {
 	assert(ring_is_home(bs->env.ring));
 	assert(range_within(io->off, io->len, bs->size));
@@ -305,11 +342,24 @@ void bs_submit(struct backstore *bs, struct io *io)
 	if (io->op == IO_DISCARD && !bs->thin)
 		io->op = IO_ZERO;
 	io->bs = bs;
+	io->inside = inside;
+	io->looked = io->off;
 	io->progress = 0;
 	io->retries = 0;
 	io->kind = NULL;
 	io->timer.armed = false;
 	bs->in_flight++;
+}
+
+void bs_submit_inside(struct backstore *bs, struct io *io)
+{
+	io_begin(bs, io, true);
+	bs->ops->submit(bs, io);
+}
+
+void bs_submit(struct backstore *bs, struct io *io)
+{
+	io_begin(bs, io, false);
 	assert(!io->lock || lock_covers(io->lock, bs, io));
 	if (passes_fence(io)) {
 		io->range = (struct byte_range) { .off = io->off, .len = io->len };

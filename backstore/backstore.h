@@ -3,9 +3,9 @@
  * Bytes on storage, behind one door.
  *
  * Every write to a backstore, whoever asks (host command, copy engine), goes
- * through bs_submit: it passes the fence, then the guard (live rods that the
- * write touches are cancelled before the write can start), then the kind's own
- * submit.  Errors are -errno.  Knows no SCSI.  Home reactor only.
+ * through bs_submit: it passes the fence, then the guard (what live rods hold there
+ * is saved for them, or they are cancelled, before the write can start), then the
+ * kind's own submit.  Errors are -errno.  Knows no SCSI.  Home reactor only.
  */
 #ifndef BACKSTORE_BACKSTORE_H
 #define BACKSTORE_BACKSTORE_H
@@ -54,12 +54,14 @@ struct io {
 	const struct bs_lock *lock;
 	/* the backstore's */
 	struct backstore *bs;
+	bool inside;	 /* the backstore's own: no fence, no guard, not counted */
+	uint64_t looked; /* the guard has looked as far as here */
 	struct ring_op rop;
 	struct ring_post post;
 	struct ring_timer timer;
 	struct fence_req fence;
 	struct byte_range range;
-	struct io *next; /* in a kind's queue */
+	struct io *next; /* in a queue of the guard or the kind */
 	void *kind;	 /* what a kind remembers of it */
 	uint64_t progress;
 	unsigned retries;
@@ -100,6 +102,14 @@ void bs_unlock(struct bs_lock *lock);
  */
 enum bs_provisioning { BS_AUTO, BS_THIN, BS_FULL };
 
+/*
+ * What becomes of a rod when its source is written: the old data is saved for it first,
+ * or it is cancelled.
+ */
+enum rod_keep { ROD_KEEP_PRESERVE, ROD_KEEP_CANCEL };
+
+#define BS_SIDECAR_BYTES (1ull << 30) /* of one backstore, unless configured */
+
 /* What a backstore is opened with.  Strings are the caller's, read during open. */
 struct bs_config {
 	/*
@@ -115,6 +125,14 @@ struct bs_config {
 	enum bs_provisioning provisioning;
 	bool encrypt;	   /* memory only: it holds ciphertext, under a key of this run */
 	const char *fault; /* fault injection, see fault.h; NULL: none */
+	enum rod_keep keep;
+	/*
+	 * PRESERVE: where saved data is put, a directory; NULL: beside a file, in memory
+	 * for memory, in /var/tmp for a device.  And how much of it there may be.
+	 */
+	const char *sidecar_dir;
+	uint64_t sidecar_bytes;	   /* 0: BS_SIDECAR_BYTES */
+	const char *sidecar_fault; /* as @fault, of the sidecar */
 };
 
 struct bs_env { /* what backstores share; outlives them */
@@ -173,6 +191,7 @@ struct bs_stats {
 	uint64_t fua; /* of the writes, zeroes and discards: those with IO_FUA */
 	uint64_t bytes_read, bytes_written, bytes_zeroed, bytes_discarded;
 	uint64_t rods_cancelled;
+	uint64_t saves, save_errors; /* chunks saved for rods, or not */
 };
 const struct bs_stats *bs_stats(const struct backstore *bs);
 

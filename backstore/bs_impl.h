@@ -45,7 +45,8 @@ struct backstore {
 	bool forgets; /* as bs_forgets */
 
 	struct fence fence;
-	struct itree guard; /* the ranges of all live rods */
+	struct itree guard; /* the ranges of all rods that writes must mind */
+	struct cbw *cbw;    /* NULL: rods are cancelled */
 	unsigned live_rods;
 	unsigned rods;	    /* the cancelled ones that somebody still holds, too */
 	unsigned in_flight; /* ios, captures and extent queries, waiting ones too */
@@ -71,6 +72,10 @@ int file_open(struct backstore **ret, const struct bs_config *cfg, const struct 
 int mem_open(struct backstore **ret, const struct bs_config *cfg, const struct bs_env *env,
 	     char *err, size_t err_cap);
 
+/* As bs_submit, for what the guard itself does: past fence, guard and counters. */
+void bs_submit_inside(struct backstore *bs, struct io *io);
+/* Starts what has passed the guard. */
+void bs_guarded(struct io *io);
 void bs_io_done(struct io *io, int res);
 /* Calls @fn with @io->post from the loop; @res is kept in @io->res. */
 void bs_io_later(struct io *io, int res, void (*fn)(struct ring_post *post));

@@ -27,7 +27,7 @@ struct file_bs {
 	struct backstore bs;
 	int fd;
 	bool block_device;
-	bool scratch; /* has no name and is not kept (scratch.c) */
+	bool scratch;	   /* has no name and is not kept (scratch.c) */
 	bool no_way[WAYS]; /* the storage said so once: take the next, or write zeros */
 
 	/* Who it is, for the table of what this process serves. */

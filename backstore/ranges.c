@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tree is a treap ordered by off, each node knowing the greatest end below
- * it; random priorities keep it shallow whatever the order of insertion.
+ * The tree is a treap ordered by off, each node knowing the greatest end and the
+ * greatest key below it; random priorities keep it shallow whatever the order of
+ * insertion.
  */
 #include "ranges.h"
 
@@ -41,6 +42,11 @@ static void update(struct itree_node *n)
 		n->max_end = n->left->max_end;
 	if (n->right && n->right->max_end > n->max_end)
 		n->max_end = n->right->max_end;
+	n->max_key = n->key;
+	if (n->left && n->left->max_key > n->max_key)
+		n->max_key = n->left->max_key;
+	if (n->right && n->right->max_key > n->max_key)
+		n->max_key = n->right->max_key;
 }
 
 static void replace_child(struct itree *t, struct itree_node *parent, struct itree_node *old,
@@ -99,12 +105,15 @@ void itree_insert(struct itree *t, struct itree_node *n)
 		parent = *at;
 		if (parent->max_end < node_end(n))
 			parent->max_end = node_end(n);
+		if (parent->max_key < n->key)
+			parent->max_key = n->key;
 		at = n->range.off < parent->range.off ? &parent->left : &parent->right;
 	}
 	*at = n;
 	n->left = n->right = NULL;
 	n->parent = parent;
 	n->max_end = node_end(n);
+	n->max_key = n->key;
 	n->prio = next_random(t);
 	n->inside = true;
 	while (n->parent && n->parent->prio < n->prio)
@@ -156,6 +165,28 @@ struct itree_node *itree_find(const struct itree *t, uint64_t off, uint64_t len)
 	if (!len || !t->root || t->root->max_end <= off)
 		return NULL;
 	return first_below(t->root, off, end_of(off, len));
+}
+
+static struct itree_node *above_below(struct itree_node *n, uint64_t off, uint64_t end,
+				      uint64_t key)
+{
+	while (n && n->max_end > off && n->max_key > key) {
+		struct itree_node *found = above_below(n->left, off, end, key);
+
+		if (found)
+			return found;
+		if (n->range.off >= end)
+			return NULL;
+		if (n->key > key && node_end(n) > off)
+			return n;
+		n = n->right;
+	}
+	return NULL;
+}
+
+struct itree_node *itree_find_above(const struct itree *t, uint64_t off, uint64_t len, uint64_t key)
+{
+	return len ? above_below(t->root, off, end_of(off, len), key) : NULL;
 }
 
 struct itree_node *itree_next(const struct itree *t, struct itree_node *n, uint64_t off,

@@ -33,7 +33,9 @@ bool ranges_sum(const struct byte_range *r, unsigned n, uint64_t *ret);
 /* An interval in a tree; embedded in its owner.  Overlaps and duplicates are fine. */
 struct itree_node {
 	struct byte_range range; /* set before insert, len > 0, unchanged while inside */
+	uint64_t key;		 /* likewise; what itree_find_above compares */
 	uint64_t max_end;	 /* the tree's */
+	uint64_t max_key;	 /* the tree's */
 	struct itree_node *left, *right, *parent; /* the tree's */
 	uint32_t prio;				  /* the tree's */
 	bool inside;				  /* the tree's */
@@ -48,6 +50,9 @@ void itree_insert(struct itree *t, struct itree_node *n);
 void itree_remove(struct itree *t, struct itree_node *n); /* fine when not inside */
 /* Some node that shares a byte with [off, off+len), or NULL.  O(log n). */
 struct itree_node *itree_find(const struct itree *t, uint64_t off, uint64_t len);
+/* The first of those with a key above @key, or NULL. */
+struct itree_node *itree_find_above(const struct itree *t, uint64_t off, uint64_t len,
+				    uint64_t key);
 /* The next one after @n in order of (off); for full scans of what overlaps. */
 struct itree_node *itree_next(const struct itree *t, struct itree_node *n, uint64_t off,
 			      uint64_t len);

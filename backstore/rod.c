@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "cbw.h"
 #include "rod_impl.h"
 
 static struct rod zero_rod = { .refs = 1, .len = UINT64_MAX };
@@ -22,12 +23,17 @@ static struct rod *make(struct backstore *bs, const struct byte_range *ranges, u
 		return NULL;
 	rod->refs = 1;
 	rod->bs = bs;
+	if (frozen && bs->cbw) {
+		rod->seq = cbw_number(bs->cbw);
+		rod->gone = UINT64_MAX;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		struct rod_part *part = &rod->parts[rod->n];
 
 		if (!ranges[i].len)
 			continue;
 		part->node.range = ranges[i];
+		part->node.key = rod->seq;
 		part->rod = rod;
 		part->at = rod->len;
 		/* The caller judged the sum: it is a transfer length of his. */
@@ -52,11 +58,12 @@ struct rod *rod_view(struct backstore *bs, const struct byte_range *ranges, unsi
 	return make(bs, ranges, n, false);
 }
 
-/* Takes the rod out of the guard. */
+/* Takes the rod out of the guard, and what was saved for it goes. */
 static void drop_live(struct rod *rod)
 {
 	for (unsigned i = 0; i < rod->n; i++)
 		itree_remove(&rod->bs->guard, &rod->parts[i].node);
+	cbw_release(rod);
 	rod->bs->live_rods--;
 }
 

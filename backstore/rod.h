@@ -2,10 +2,10 @@
 /*
  * A rod: a representation of data (SPC-4 ROD), frozen when it was captured.
  *
- * At this stage a rod is kept by cancelling: the first write that touches one of
- * its ranges cancels it, under that write's fence and before the write starts.
- * So a reader that finds the rod not cancelled *after* its read has completed
- * holds the frozen data.  Home reactor of its backstore only.
+ * Where the backstore preserves rods, what a write is about to change is saved first
+ * (cbw.h); only when that cannot be, the rod is cancelled.  Else the first write that
+ * touches one of its ranges cancels it, under that write's fence and before the write
+ * starts.  Home reactor of its backstore only.
  */
 #ifndef BACKSTORE_ROD_H
 #define BACKSTORE_ROD_H
@@ -33,8 +33,8 @@ bool rod_touches(const struct rod *rod, const struct backstore *bs, const struct
 		 unsigned n);
 
 /*
- * Called once if the rod is cancelled, from inside the write's submission, before
- * the write starts; must not submit I/O.  One listener; NULL @fn takes it away.
+ * Called once if the rod is cancelled, before the write that is the cause of it
+ * starts; must not submit I/O.  One listener; NULL @fn takes it away.
  */
 void rod_on_cancel(struct rod *rod, void (*fn)(struct rod *rod, void *ctx), void *ctx);
 /* Cancels now (LUN removed, operator, token table). */
@@ -56,7 +56,7 @@ struct rod_io {
 	void *mem;
 	void (*done)(struct rod_io *rio, int res);
 	/* the rod's */
-	uint64_t pos, step; /* bytes done, and under way */
+	uint64_t pos; /* bytes done */
 	struct io io;
 	struct iovec iov;
 	struct ring_post post;
@@ -76,6 +76,7 @@ struct rod_extents {
 	bool ret_hole;
 	/* the rod's */
 	struct extent_query query;
+	struct ring_post post;
 };
 void rod_extents(struct rod_extents *x);
 

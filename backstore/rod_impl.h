@@ -18,6 +18,11 @@ struct rod {
 	unsigned refs;
 	bool cancelled;
 	struct backstore *bs; /* NULL: the zero rod */
+	/*
+	 * It is the @seq-th capture of its backstore.  Versions of chunks (cbw.h) that were
+	 * begun before @gone count for it; 0: none do.
+	 */
+	uint64_t seq, gone;
 	uint64_t len;
 	void (*on_cancel)(struct rod *rod, void *ctx);
 	void *ctx;

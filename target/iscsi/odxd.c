@@ -247,6 +247,7 @@ static int open_lun(struct odxd *d, struct target *target, const struct config_l
 		.encrypt = lun->encrypt,
 		.provisioning = lun->provisioning,
 		.fault = lun->fault,
+		.keep = ROD_KEEP_CANCEL,
 	};
 	const struct lu_config unit = {
 		.lun = lun->lun,

@@ -120,6 +120,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 		.encrypt = lun->encrypt,
 		.provisioning = lun->provisioning,
 		.fault = lun->fault,
+		.keep = ROD_KEEP_CANCEL,
 	};
 	char stand_in[WWN_STAND_IN_LEN + 1];
 	struct joining j = {

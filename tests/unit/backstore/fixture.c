@@ -222,7 +222,9 @@ struct backstore *must_open(struct fixture *f, const struct bs_config *cfg)
 
 struct backstore *open_mem(struct fixture *f, uint64_t size, const char *fault)
 {
-	struct bs_config cfg = { .path = "mem:", .size = size, .block_size = 512, .fault = fault };
+	struct bs_config cfg = {
+		.path = "mem:", .size = size, .block_size = 512, .fault = fault, .keep = f->keep
+	};
 
 	return must_open(f, &cfg);
 }

@@ -21,7 +21,8 @@ struct fixture {
 	struct ring *ring;
 	struct aux *aux;
 	struct bs_env env;
-	char dir[64]; /* scratch, removed with all in it */
+	enum rod_keep keep; /* of what open_mem opens */
+	char dir[64];	    /* scratch, removed with all in it */
 	char err[512];
 };
 

@@ -42,13 +42,20 @@ static void start_with(struct backstore *s, struct backstore *d,
 	CU_ASSERT_EQUAL_FATAL(copy_engine_new(&engine, &fx.env, cfg), 0);
 }
 
-static void start(const char *src_fault, const char *dst_fault,
-		  const struct copy_engine_config *cfg)
+static void start_keeping(enum rod_keep keep, const char *src_fault, const char *dst_fault,
+			  const struct copy_engine_config *cfg)
 {
 	fixture_init(&fx);
+	fx.keep = keep;
 	start_with(open_mem(&fx, SIZE, src_fault), open_mem(&fx, SIZE, dst_fault), cfg);
 	fill(src, src_image, SRC);
 	fill(dst, want, DST);
+}
+
+static void start(const char *src_fault, const char *dst_fault,
+		  const struct copy_engine_config *cfg)
+{
+	start_keeping(ROD_KEEP_PRESERVE, src_fault, dst_fault, cfg);
 }
 
 static void finish(void)
@@ -248,6 +255,7 @@ static void a_copy_onto_its_own_source_ends_and_is_stale(void)
 	struct rod *rod;
 
 	fixture_init(&fx);
+	fx.keep = ROD_KEEP_CANCEL;
 	src = open_mem(&fx, SIZE, NULL);
 	start_with(src, src, &small);
 	fill(src, src_image, SRC);
@@ -468,7 +476,7 @@ static void a_source_overwritten_before_is_stale_and_nothing_is_written(void)
 	struct tcopy t;
 	struct rod *rod;
 
-	start(NULL, NULL, &small);
+	start_keeping(ROD_KEEP_CANCEL, NULL, NULL, &small);
 	rod = do_capture(&fx, src, from, 2);
 	memcpy(back, src_image + 2 * MIB, 512); /* the very same data: still a write */
 	CU_ASSERT_EQUAL(do_io(&fx, src, IO_WRITE, 2 * MIB, back, 512, 0), 0);
@@ -490,7 +498,7 @@ static void a_source_overwritten_during_the_copy_never_shows(void)
 	 * Reads end one after the other, 1 ms apart: the write waits for those that
 	 * run, and later ones wait for it and come to read the new data.
 	 */
-	start("rate:16M", NULL, &small);
+	start_keeping(ROD_KEEP_CANCEL, "rate:16M", NULL, &small);
 	rod = do_capture(&fx, src, &from, 1);
 	tcopy_start(&t, rod, 0, &to, 1, 512, 0);
 	run_for(&fx, 20);

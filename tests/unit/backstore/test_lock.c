@@ -43,6 +43,7 @@ static void lock_start(struct tlock *t, uint64_t off, uint64_t len)
 static void start(const char *fault)
 {
 	fixture_init(&fx);
+	fx.keep = ROD_KEEP_CANCEL;
 	bs = open_mem(&fx, MIB, fault);
 }
 

@@ -11,6 +11,7 @@ static char buf[64 * KIB];
 static void start(void)
 {
 	fixture_init(&fx);
+	fx.keep = ROD_KEEP_CANCEL;
 	bs = open_mem(&fx, MIB, NULL);
 }
 

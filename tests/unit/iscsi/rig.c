@@ -23,7 +23,7 @@ static void must(bool ok, const char *what)
 
 static void add_lu(struct rig *r, struct target *t, unsigned lun)
 {
-	struct bs_config bc = { .path = "mem:rig", .size = RIG_LU_SIZE };
+	struct bs_config bc = { .path = "mem:rig", .size = RIG_LU_SIZE, .keep = ROD_KEEP_CANCEL };
 	struct lu_config lc = { .lun = (uint16_t)lun, .tpc = lu_tpc_defaults };
 	struct backstore *bs;
 	char err[256] = "";

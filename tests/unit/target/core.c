@@ -17,7 +17,7 @@ const char *core_state_dir;
 
 static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc)
 {
-	struct bs_config bc = { .path = "mem:unit", .size = CORE_LU_SIZE };
+	struct bs_config bc = { .path = "mem:unit", .size = CORE_LU_SIZE, .keep = ROD_KEEP_CANCEL };
 	static const char *const faults[CORE_LUNS] = {
 		[LUN_SLOW] = "write-delay:50+read-delay:50",
 		[LUN_BAD] = "write-error:2M:512",
