@@ -16,6 +16,7 @@
 #define DST  2
 
 static struct fixture fx;
+static enum rod_keep keep; /* of the next start */
 static struct copy_engine *engine;
 static struct backstore *src, *dst;
 static unsigned char *want, *src_image, *back;
@@ -42,20 +43,14 @@ static void start_with(struct backstore *s, struct backstore *d,
 	CU_ASSERT_EQUAL_FATAL(copy_engine_new(&engine, &fx.env, cfg), 0);
 }
 
-static void start_keeping(enum rod_keep keep, const char *src_fault, const char *dst_fault,
-			  const struct copy_engine_config *cfg)
+static void start(const char *src_fault, const char *dst_fault,
+		  const struct copy_engine_config *cfg)
 {
 	fixture_init(&fx);
 	fx.keep = keep;
 	start_with(open_mem(&fx, SIZE, src_fault), open_mem(&fx, SIZE, dst_fault), cfg);
 	fill(src, src_image, SRC);
 	fill(dst, want, DST);
-}
-
-static void start(const char *src_fault, const char *dst_fault,
-		  const struct copy_engine_config *cfg)
-{
-	start_keeping(ROD_KEEP_PRESERVE, src_fault, dst_fault, cfg);
 }
 
 static void finish(void)
@@ -65,6 +60,7 @@ static void finish(void)
 	if (dst != src)
 		CU_ASSERT_EQUAL(bs_close(dst), 0);
 	fixture_done(&fx);
+	keep = ROD_KEEP_PRESERVE;
 	free(want);
 	free(src_image);
 	free(back);
@@ -476,7 +472,8 @@ static void a_source_overwritten_before_is_stale_and_nothing_is_written(void)
 	struct tcopy t;
 	struct rod *rod;
 
-	start_keeping(ROD_KEEP_CANCEL, NULL, NULL, &small);
+	keep = ROD_KEEP_CANCEL;
+	start(NULL, NULL, &small);
 	rod = do_capture(&fx, src, from, 2);
 	memcpy(back, src_image + 2 * MIB, 512); /* the very same data: still a write */
 	CU_ASSERT_EQUAL(do_io(&fx, src, IO_WRITE, 2 * MIB, back, 512, 0), 0);
@@ -498,7 +495,8 @@ static void a_source_overwritten_during_the_copy_never_shows(void)
 	 * Reads end one after the other, 1 ms apart: the write waits for those that
 	 * run, and later ones wait for it and come to read the new data.
 	 */
-	start_keeping(ROD_KEEP_CANCEL, "rate:16M", NULL, &small);
+	keep = ROD_KEEP_CANCEL;
+	start("rate:16M", NULL, &small);
 	rod = do_capture(&fx, src, &from, 1);
 	tcopy_start(&t, rod, 0, &to, 1, 512, 0);
 	run_for(&fx, 20);
