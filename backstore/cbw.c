@@ -59,7 +59,7 @@ struct cbw {
 	struct backstore *bs;
 	uint64_t seq; /* of the last capture */
 	struct itree chunks;
-	unsigned zeros;
+	uint64_t zeros; /* versions without a slot */
 	char *mem;
 	struct save saves[CBW_SAVES], *free;
 	struct io *first, *last; /* writes that wait for a free save */
@@ -350,7 +350,7 @@ static void read_for_save(struct io *io, int res)
 		save_end(s, res);
 		return;
 	}
-	if (cbw->zeros < CBW_ZEROS && all_zero(s->mem, (size_t)io->len)) {
+	if (cbw->zeros / CBW_ZEROS < cbw->sidecar.nslots && all_zero(s->mem, (size_t)io->len)) {
 		s->version->slot = SLOT_ZERO;
 		cbw->zeros++;
 		save_end(s, 0);

@@ -15,8 +15,8 @@
 #define CBW_CHUNK SIDECAR_SLOT
 /* Saves under way at once in a backstore: each has memory of a chunk. */
 #define CBW_SAVES 16u
-/* Saved chunks of zeros take no slot; beyond so many of them they do. */
-#define CBW_ZEROS (1u << 18)
+/* Saved chunks of zeros take no slot; beyond so many for each slot of the limit they do. */
+#define CBW_ZEROS 16u
 
 struct cbw;
 

@@ -185,6 +185,60 @@ struct rod *do_capture(struct fixture *f, struct backstore *bs, const struct byt
 	return w.res == 0 ? w.c.ret_rod : NULL;
 }
 
+struct rod_wait {
+	struct rod_io rio;
+	struct rod_extents x;
+	int res;
+	bool done, inside;
+};
+
+static void rod_was_read(struct rod_io *rio, int res)
+{
+	struct rod_wait *w = OF(rio, struct rod_wait, rio);
+
+	if (w->inside)
+		give_up("rod_read", "done came from inside");
+	w->res = res;
+	w->done = true;
+}
+
+int do_rod_read(struct fixture *f, struct rod *rod, uint64_t off, void *mem, uint64_t len)
+{
+	struct rod_wait w = {
+		.rio = { .rod = rod, .off = off, .len = len, .mem = mem, .done = rod_was_read }
+	};
+
+	w.inside = true;
+	rod_read(&w.rio);
+	w.inside = false;
+	run_until(f, &w.done);
+	return w.res;
+}
+
+static void rod_told(struct rod_extents *x, int res)
+{
+	struct rod_wait *w = OF(x, struct rod_wait, x);
+
+	if (w->inside)
+		give_up("rod_extents", "done came from inside");
+	w->res = res;
+	w->done = true;
+}
+
+int do_rod_extents(struct fixture *f, struct rod *rod, uint64_t off, uint64_t len,
+		   uint64_t *ret_len, bool *ret_hole)
+{
+	struct rod_wait w = { .x = { .rod = rod, .off = off, .len = len, .done = rod_told } };
+
+	w.inside = true;
+	rod_extents(&w.x);
+	w.inside = false;
+	run_until(f, &w.done);
+	*ret_len = w.x.ret_len;
+	*ret_hole = w.x.ret_hole;
+	return w.res;
+}
+
 struct extents_wait {
 	struct extent_query q;
 	int res;

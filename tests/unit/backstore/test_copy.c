@@ -244,29 +244,6 @@ static void a_copy_within_one_backstore_leaves_the_rest_alone(void)
 	finish();
 }
 
-static void a_copy_onto_its_own_source_ends_and_is_stale(void)
-{
-	const struct byte_range from = { 0, MIB }, to = { 512 * KIB, MIB };
-	struct tcopy t;
-	struct rod *rod;
-
-	fixture_init(&fx);
-	fx.keep = ROD_KEEP_CANCEL;
-	src = open_mem(&fx, SIZE, NULL);
-	start_with(src, src, &small);
-	fill(src, src_image, SRC);
-	rod = do_capture(&fx, src, &from, 1);
-	CU_ASSERT_EQUAL(do_copy(&t, rod, 0, &to, 1, 512), -ESTALE);
-	CU_ASSERT(rod_cancelled(rod));
-	/* what it says it wrote is the frozen data */
-	memcpy(want, src_image, SIZE);
-	CU_ASSERT(t.c.written < MIB);
-	expect(&from, 1, 0, &to, 1, t.c.written);
-	CU_ASSERT(dst_is(want, 512 * KIB, t.c.written));
-	rod_unref(rod);
-	finish();
-}
-
 static void the_zero_rod_writes_zeros_without_reading(void)
 {
 	const struct byte_range to[] = { { 4096, MIB }, { 2 * MIB, 4096 } };
@@ -672,8 +649,6 @@ int main(int argc, char **argv)
 		  random_ranges_copy_byte_for_byte_with_o_direct },
 		{ "a copy within one backstore leaves the rest alone",
 		  a_copy_within_one_backstore_leaves_the_rest_alone },
-		{ "a copy onto its own source ends and is stale",
-		  a_copy_onto_its_own_source_ends_and_is_stale },
 		{ "the zero rod is not read either", the_zero_rod_writes_zeros_without_reading },
 		{ "holes are not read, and stay holes", holes_are_not_read },
 		{ "a copy of no bytes is done from the loop",
