@@ -9,7 +9,7 @@
 
 struct aux {
 	pthread_mutex_t lock; /* over all below but the threads */
-	pthread_cond_t more;
+	pthread_cond_t more, worked;
 	struct aux_job *jobs, **jobs_end;
 	bool ending;
 	unsigned n;
@@ -36,9 +36,25 @@ static struct aux_job *take(struct aux *aux)
 		aux->jobs = job->next;
 		if (!aux->jobs)
 			aux->jobs_end = &aux->jobs;
+		job->state = AUX_WORKS;
 	}
 	pthread_mutex_unlock(&aux->lock);
 	return job;
+}
+
+/* Once it is posted the job may be gone. */
+static void tell(struct aux *aux, struct aux_job *job)
+{
+	bool taken;
+
+	pthread_mutex_lock(&aux->lock);
+	taken = job->state == AUX_TAKEN;
+	job->state = AUX_WORKED;
+	if (taken)
+		pthread_cond_broadcast(&aux->worked);
+	else
+		ring_post(job->ring, &job->post);
+	pthread_mutex_unlock(&aux->lock);
 }
 
 static void *run(void *arg)
@@ -50,9 +66,37 @@ static void *run(void *arg)
 
 		job->work(job);
 		if (told)
-			ring_post(job->ring, &job->post);
+			tell(arg, job);
 	}
 	return NULL;
+}
+
+/* Takes a job out of the queue; with the lock. */
+static void unqueue(struct aux *aux, struct aux_job *job)
+{
+	struct aux_job **at = &aux->jobs;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	while (*at)
+		at = &(*at)->next;
+	aux->jobs_end = at;
+}
+
+void aux_take_back(struct aux *aux, struct aux_job *job)
+{
+	pthread_mutex_lock(&aux->lock);
+	if (job->state == AUX_QUEUED) {
+		unqueue(aux, job);
+	} else if (job->state == AUX_WORKED) {
+		ring_unpost(job->ring, &job->post);
+	} else {
+		job->state = AUX_TAKEN;
+		while (job->state == AUX_TAKEN)
+			pthread_cond_wait(&aux->worked, &aux->lock);
+	}
+	pthread_mutex_unlock(&aux->lock);
 }
 
 int aux_new(struct aux **ret, unsigned threads)
@@ -67,6 +111,7 @@ int aux_new(struct aux **ret, unsigned threads)
 		return -ENOMEM;
 	pthread_mutex_init(&aux->lock, NULL);
 	pthread_cond_init(&aux->more, NULL);
+	pthread_cond_init(&aux->worked, NULL);
 	aux->jobs_end = &aux->jobs;
 	/* Signals are the main thread's business. */
 	sigfillset(&all);
@@ -96,6 +141,7 @@ void aux_free(struct aux *aux)
 	for (unsigned i = 0; i < aux->n; i++)
 		pthread_join(aux->threads[i], NULL);
 	pthread_cond_destroy(&aux->more);
+	pthread_cond_destroy(&aux->worked);
 	pthread_mutex_destroy(&aux->lock);
 	free(aux);
 }
@@ -103,6 +149,7 @@ void aux_free(struct aux *aux)
 void aux_submit(struct aux *aux, struct aux_job *job)
 {
 	job->next = NULL;
+	job->state = AUX_QUEUED;
 	job->post.fn = job_done;
 	pthread_mutex_lock(&aux->lock);
 	assert(!aux->ending);

@@ -18,8 +18,9 @@ struct aux_job {
 	 */
 	void (*done)(struct aux_job *job);
 	struct ring *ring;
-	struct ring_post post; /* aux's */
-	struct aux_job *next;  /* aux's */
+	struct ring_post post;					     /* aux's */
+	struct aux_job *next;					     /* aux's */
+	enum { AUX_QUEUED, AUX_WORKS, AUX_WORKED, AUX_TAKEN } state; /* aux's */
 };
 
 int aux_new(struct aux **ret, unsigned threads);
@@ -27,5 +28,11 @@ int aux_new(struct aux **ret, unsigned threads);
 void aux_free(struct aux *aux);
 /* Any thread; @job stays valid until done. */
 void aux_submit(struct aux *aux, struct aux_job *job);
+/*
+ * Takes a job back whose done has not been called: it will not be, and the work is over
+ * or was never begun.  Waits for it if it is going on.  On the job's home thread, or
+ * when its ring has ended.
+ */
+void aux_take_back(struct aux *aux, struct aux_job *job);
 
 #endif

@@ -238,19 +238,42 @@ static bool have_posts(struct ring *ring)
 /* Those posted by these run in the next turn, so nobody starves. */
 static void run_posts(struct ring *ring)
 {
-	struct ring_post *list;
-
 	pthread_mutex_lock(&ring->lock);
-	list = ring->posts;
+	ring->batch = ring->posts;
 	ring->posts = NULL;
 	ring->posts_end = &ring->posts;
 	pthread_mutex_unlock(&ring->lock);
-	while (list) {
-		struct ring_post *post = list;
+	while (ring->batch) {
+		struct ring_post *post = ring->batch;
 
-		list = post->next;
+		ring->batch = post->next;
 		post->fn(post);
 	}
+}
+
+static bool unlink_post(struct ring_post **at, struct ring_post *post)
+{
+	while (*at && *at != post)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = post->next;
+	return true;
+}
+
+bool ring_unpost(struct ring *ring, struct ring_post *post)
+{
+	bool found;
+
+	if (unlink_post(&ring->batch, post))
+		return true;
+	pthread_mutex_lock(&ring->lock);
+	found = unlink_post(&ring->posts, post);
+	ring->posts_end = &ring->posts;
+	while (*ring->posts_end)
+		ring->posts_end = &(*ring->posts_end)->next;
+	pthread_mutex_unlock(&ring->lock);
+	return found;
 }
 
 uint64_t ring_now(const struct ring *ring)

@@ -56,6 +56,8 @@ void ring_stop(struct ring *ring); /* any thread; async-signal-safe */
 
 /* Queues @post for the ring's thread, in order.  Any thread, also the home one. */
 void ring_post(struct ring *ring, struct ring_post *post);
+/* Takes a post back that has not run yet; false when it has, or never was posted. */
+bool ring_unpost(struct ring *ring, struct ring_post *post);
 
 /*
  * A submission entry; never NULL (submits what is pending when the queue is

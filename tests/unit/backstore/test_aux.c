@@ -85,12 +85,43 @@ static void freeing_waits_for_what_is_queued(void)
 	fixture_done(&fx);
 }
 
+/* Some are queued, one works, some have worked and wait for the loop. */
+static void jobs_taken_back_are_not_done(void)
+{
+	enum { MANY = 400 };
+	bool taken[MANY];
+	struct job *jobs = calloc(MANY, sizeof(*jobs));
+
+	fixture_init(&fx);
+	finished = 0;
+	for (unsigned i = 0; i < MANY; i++) {
+		jobs[i].job = (struct aux_job) { .work = i % 50 ? work : slow_work,
+						 .done = done,
+						 .ring = fx.ring };
+		aux_submit(fx.aux, &jobs[i].job);
+	}
+	for (unsigned i = MANY; i > 0; i--) {
+		taken[i - 1] = i % 3 == 0 && !jobs[i - 1].done;
+		if (taken[i - 1])
+			aux_take_back(fx.aux, &jobs[i - 1].job);
+		if (i == MANY / 2)
+			run_for(&fx, 1);
+	}
+	run_for(&fx, 200);
+	for (unsigned i = 0; i < MANY; i++)
+		if (jobs[i].done != !taken[i])
+			CU_FAIL("done after it was taken back, or not at all");
+	fixture_done(&fx);
+	free(jobs);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "jobs work elsewhere and are done at home, each once",
 		  jobs_work_elsewhere_and_are_done_at_home_each_once },
 		{ "freeing waits for what is queued", freeing_waits_for_what_is_queued },
+		{ "jobs taken back are not done", jobs_taken_back_are_not_done },
 		TEST_END,
 	};
 

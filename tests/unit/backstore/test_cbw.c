@@ -569,102 +569,6 @@ static void more_writes_than_saves_all_end(void)
 	finish();
 }
 
-struct tcopy {
-	struct copy c;
-	int err;
-	bool done;
-};
-
-static void copied(struct copy *c, int err)
-{
-	struct tcopy *t = (struct tcopy *)c;
-
-	t->err = err;
-	t->done = true;
-}
-
-static int do_copy(struct copy_engine *e, struct rod *rod, uint64_t to, uint64_t len)
-{
-	const struct byte_range r = { to, len };
-	struct tcopy t = {
-		.c = { .src = rod, .dst = bs, .to = &r, .n = 1, .dst_block = 512, .done = copied }
-	};
-
-	copy_start(e, &t.c);
-	run_until(&fx, &t.done);
-	CU_ASSERT(t.err || t.c.written == len);
-	return t.err;
-}
-
-static const struct copy_engine_config small = { .chunk = 16 * KIB, .window = 4, .copies = 2 };
-
-static void a_copy_over_its_own_source_is_exact(void)
-{
-	static const uint64_t to[] = { 512, 512 * KIB, MIB + 512, 2 * MIB, 64 * KIB + 512 };
-	unsigned char *want = malloc(SIZE);
-	struct copy_engine *engine;
-
-	for (unsigned i = 0; i < COUNT(to); i++) {
-		struct rod *rod;
-
-		start(i % 2 ? "read-delay:1" : "write-delay:1");
-		CU_ASSERT_EQUAL_FATAL(copy_engine_new(&engine, &fx.env, &small), 0);
-		rod = capture(MIB, MIB);
-		memcpy(want, image, SIZE);
-		memcpy(want + to[i], image + MIB, MIB);
-		CU_ASSERT_EQUAL(do_copy(engine, rod, to[i], MIB), 0);
-		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 0, mem, SIZE, 0), 0);
-		CHECK_BYTES(mem, SIZE, want, SIZE);
-		CU_ASSERT(shows_one(rod, MIB, MIB));
-		/* and again, from what is now elsewhere */
-		CU_ASSERT_EQUAL(do_copy(engine, rod, MIB, MIB), 0);
-		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, MIB, mem, MIB, 0), 0);
-		CHECK_BYTES(mem, MIB, image + MIB, MIB);
-		rod_unref(rod);
-		copy_engine_free(engine);
-		finish();
-	}
-	free(want);
-}
-
-static void where_rods_are_cancelled_it_ends_and_is_stale(void)
-{
-	struct copy_engine *engine;
-	struct rod *rod;
-
-	start_cfg((struct bs_config) { .keep = ROD_KEEP_CANCEL });
-	CU_ASSERT_EQUAL_FATAL(copy_engine_new(&engine, &fx.env, &small), 0);
-	rod = capture(0, MIB);
-	CU_ASSERT_EQUAL(do_copy(engine, rod, 512 * KIB, MIB), -ESTALE);
-	CU_ASSERT(rod_cancelled(rod));
-	rod_unref(rod);
-	copy_engine_free(engine);
-	finish();
-}
-
-static void holes_stay_holes_when_the_source_is_written(void)
-{
-	struct copy_engine *engine;
-	struct tcopy t = { .done = false };
-	const struct byte_range to = { 2 * MIB, MIB };
-	struct rod *rod;
-
-	start(NULL);
-	CU_ASSERT_EQUAL_FATAL(copy_engine_new(&engine, &fx.env, &copy_engine_defaults), 0);
-	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, MIB, 0), 0);
-	rod = capture(0, MIB);
-	CU_ASSERT_EQUAL(change(IO_WRITE, 0, MIB / 2), 0);
-	t.c = (struct copy) {
-		.src = rod, .dst = bs, .to = &to, .n = 1, .dst_block = 512, .done = copied
-	};
-	copy_start(engine, &t.c);
-	run_until(&fx, &t.done);
-	CU_ASSERT(t.err == 0 && t.c.stats.zeroed == MIB && t.c.stats.read == 0);
-	rod_unref(rod);
-	copy_engine_free(engine);
-	finish();
-}
-
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -700,11 +604,6 @@ int main(int argc, char **argv)
 		{ "zeroing a GiB saves what the rod holds",
 		  zeroing_a_gib_saves_what_the_rod_holds },
 		{ "more writes than saves all end", more_writes_than_saves_all_end },
-		{ "a copy over its own source is exact", a_copy_over_its_own_source_is_exact },
-		{ "where rods are cancelled it ends and is stale",
-		  where_rods_are_cancelled_it_ends_and_is_stale },
-		{ "holes stay holes when the source is written",
-		  holes_stay_holes_when_the_source_is_written },
 		TEST_END,
 	};
 
