@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cbw.h"
+#include "clone.h"
 #include "fault.h"
 #include "rod.h"
 
@@ -94,10 +95,16 @@ int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs
 		}
 		bs->created = inner->created;
 	}
-	if (cfg->keep == ROD_KEEP_PRESERVE && keep_rods(bs, cfg) < 0) {
-		bs_uncreate(bs);
-		bs_close(bs);
-		return bs_fail(err, err_cap, -ENOMEM, "%s: out of memory", cfg->path);
+	/* What is stored encrypted must not lie in a sidecar as it is. */
+	if (cfg->keep == ROD_KEEP_PRESERVE && !bs->encrypted) {
+		r = keep_rods(bs, cfg);
+		if (r == 0 && !cfg->no_clones)
+			r = clones_new(&bs->clones, bs, cfg->clone_bytes);
+		if (r < 0) {
+			bs_uncreate(bs);
+			bs_close(bs);
+			return bs_fail(err, err_cap, r, "%s: out of memory", cfg->path);
+		}
 	}
 	*ret = bs;
 	return 0;
@@ -116,13 +123,14 @@ int bs_close(struct backstore *bs)
 		return 0;
 	assert(bs->in_flight == 0 && !bs->fence.first);
 	assert(bs->live_rods == 0);
+	clones_free(bs->clones);
 	cbw_free(bs->cbw);
 	return bs->ops->close(bs);
 }
 
 bool bs_idle(const struct backstore *bs)
 {
-	return bs->in_flight == 0 && bs->rods == 0;
+	return bs->in_flight == 0 && bs->rods == 0 && !clones_busy(bs->clones);
 }
 
 int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap)
@@ -239,6 +247,8 @@ static const struct {
 	[IO_DONTNEED] = { false, false, FENCE_SHARED, offsetof(struct bs_stats, hints), 0 },
 	[IO_DISCARD] = { true, true, FENCE_EXCLUSIVE, offsetof(struct bs_stats, discards),
 			 offsetof(struct bs_stats, bytes_discarded) },
+	[IO_CLONE] = { true, true, FENCE_EXCLUSIVE, offsetof(struct bs_stats, clones),
+		       offsetof(struct bs_stats, bytes_cloned) },
 };
 
 static bool passes_fence(const struct io *io)

@@ -32,9 +32,23 @@ struct rod;
  * will be read soon, so begin to; forget what is cached and clean, so that the next
  * read comes from the storage.  They pass no fence and move no data.
  */
-enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_ZERO, IO_DISCARD, IO_WILLNEED, IO_DONTNEED };
+enum io_op {
+	IO_READ,
+	IO_WRITE,
+	IO_FLUSH,
+	IO_ZERO,
+	IO_DISCARD,
+	IO_WILLNEED,
+	IO_DONTNEED,
+	/*
+	 * Makes the range share the blocks of @clone_fd from @clone_off on, as FICLONERANGE
+	 * does and with its errors; -EOPNOTSUPP where the storage is no regular file.
+	 */
+	IO_CLONE
+};
 
-#define IO_FUA 0x1 /* IO_WRITE, IO_ZERO, IO_DISCARD: on stable storage before done */
+/* IO_WRITE, IO_ZERO, IO_DISCARD, IO_CLONE: on stable storage before done. */
+#define IO_FUA 0x1
 
 /* One transfer; embedded in its owner, who keeps it until done. */
 struct io {
@@ -50,6 +64,8 @@ struct io {
 	 * inside.  Called once, from the loop, never from inside bs_submit.
 	 */
 	void (*done)(struct io *io, int res);
+	int clone_fd; /* IO_CLONE: open until done */
+	uint64_t clone_off;
 	/* Runs under this lock, which is held and covers it; NULL: passes the fence. */
 	const struct bs_lock *lock;
 	/* the backstore's */
@@ -59,6 +75,7 @@ struct io {
 	struct ring_op rop;
 	struct ring_post post;
 	struct ring_timer timer;
+	struct aux_job job;
 	struct fence_req fence;
 	struct byte_range range;
 	struct io *next; /* in a queue of the guard or the kind */
@@ -108,7 +125,8 @@ enum bs_provisioning { BS_AUTO, BS_THIN, BS_FULL };
  */
 enum rod_keep { ROD_KEEP_PRESERVE, ROD_KEEP_CANCEL };
 
-#define BS_SIDECAR_BYTES (1ull << 30) /* of one backstore, unless configured */
+#define BS_SIDECAR_BYTES (1ull << 30)  /* of one backstore, unless configured */
+#define BS_CLONE_BYTES	 (64ull << 30) /* likewise */
 
 /* What a backstore is opened with.  Strings are the caller's, read during open. */
 struct bs_config {
@@ -133,6 +151,12 @@ struct bs_config {
 	const char *sidecar_dir;
 	uint64_t sidecar_bytes;	   /* 0: BS_SIDECAR_BYTES */
 	const char *sidecar_fault; /* as @fault, of the sidecar */
+	/*
+	 * Where the file system shares blocks (FICLONERANGE) and the file is thin, rods are
+	 * cloned, and keep at most so many bytes allocated.  0: BS_CLONE_BYTES.
+	 */
+	uint64_t clone_bytes;
+	bool no_clones;
 };
 
 struct bs_env { /* what backstores share; outlives them */
@@ -191,7 +215,9 @@ struct bs_stats {
 	uint64_t fua; /* of the writes, zeroes and discards: those with IO_FUA */
 	uint64_t bytes_read, bytes_written, bytes_zeroed, bytes_discarded;
 	uint64_t rods_cancelled;
-	uint64_t saves, save_errors; /* chunks saved for rods, or not */
+	uint64_t saves, save_errors;   /* chunks saved for rods, or not */
+	uint64_t rods_cloned;	       /* that writes need not mind any more */
+	uint64_t clones, bytes_cloned; /* IO_CLONE */
 };
 const struct bs_stats *bs_stats(const struct backstore *bs);
 

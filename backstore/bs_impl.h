@@ -13,6 +13,12 @@
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
+struct bs_file {
+	int fd;
+	uint64_t dev;	/* of its file system */
+	uint32_t block; /* which its blocks are multiples of */
+};
+
 /* What a kind can do.  All on the home thread. */
 struct bs_ops {
 	/* Flushes, closes and frees the whole object; -errno of the flush.  Blocks. */
@@ -27,6 +33,8 @@ struct bs_ops {
 	int (*check)(struct backstore *bs); /* as bs_check; NULL: always well */
 	/* How many bytes the storage has now; -errno.  NULL: its size never changes. */
 	int (*size_now)(struct backstore *bs, uint64_t *ret);
+	/* The regular file that it is, for FICLONERANGE; false or NULL: it is none. */
+	bool (*file)(struct backstore *bs, struct bs_file *ret);
 	int (*rekey)(struct backstore *bs); /* as bs_rekey; NULL: it encrypts nothing */
 };
 
@@ -45,8 +53,9 @@ struct backstore {
 	bool forgets; /* as bs_forgets */
 
 	struct fence fence;
-	struct itree guard; /* the ranges of all rods that writes must mind */
-	struct cbw *cbw;    /* NULL: rods are cancelled */
+	struct itree guard;    /* the ranges of all rods that writes must mind */
+	struct cbw *cbw;       /* NULL: rods are cancelled */
+	struct clones *clones; /* NULL: rods are not cloned */
 	unsigned live_rods;
 	unsigned rods;	    /* the cancelled ones that somebody still holds, too */
 	unsigned in_flight; /* ios, captures and extent queries, waiting ones too */
@@ -55,6 +64,7 @@ struct backstore {
 	/* Fault injection below the resuming of transfers; 0: off (see fault.h). */
 	unsigned short_every, short_count;
 	unsigned again_every, again_count;
+	unsigned clone_every, clone_count;
 };
 
 /* Fills in what all kinds have; -ENOMEM. */

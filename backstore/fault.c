@@ -28,7 +28,7 @@ struct fault_params {
 	uint64_t read_error[2], write_error[2];	       /* off, len */
 	uint64_t flush_error;
 	uint64_t enospc[2]; /* bytes; [1]: was given at all */
-	uint64_t short_every, again_every;
+	uint64_t short_every, again_every, clone_every;
 };
 
 struct fault_bs {
@@ -67,6 +67,8 @@ static void pass_on(struct fault_bs *f, struct fault_io *fio)
 		.len = outer->len,
 		.iov = outer->iov,
 		.niov = outer->niov,
+		.clone_fd = outer->clone_fd,
+		.clone_off = outer->clone_off,
 		.done = inner_done,
 	};
 	bs_submit(f->inner, &fio->io);
@@ -127,7 +129,7 @@ static uint64_t held_up(struct fault_bs *f, const struct io *io)
 		[IO_READ] = p->read_delay,   [IO_WRITE] = p->write_delay,
 		[IO_ZERO] = p->write_delay,  [IO_DISCARD] = p->write_delay,
 		[IO_FLUSH] = p->flush_delay, [IO_WILLNEED] = 0,
-		[IO_DONTNEED] = 0,
+		[IO_DONTNEED] = 0,	     [IO_CLONE] = p->write_delay,
 	};
 	uint64_t delay = delays[io->op] * NS_PER_MS;
 	uint64_t now = ring_now(f->bs.env.ring);
@@ -185,6 +187,13 @@ static int fault_check(struct backstore *bs)
 	return bs_check(to_fault(bs)->inner);
 }
 
+static bool fault_file(struct backstore *bs, struct bs_file *ret)
+{
+	struct backstore *inner = to_fault(bs)->inner;
+
+	return inner->ops->file && inner->ops->file(inner, ret);
+}
+
 static void fault_free(struct fault_bs *f)
 {
 	while (f->free) {
@@ -216,6 +225,7 @@ static const struct bs_ops fault_ops = {
 	.submit = fault_submit,
 	.extents = fault_extents,
 	.check = fault_check,
+	.file = fault_file,
 	.rekey = fault_rekey,
 };
 
@@ -235,6 +245,7 @@ static const struct {
 	{ "flush-error", 0, offsetof(struct fault_params, flush_error), false },
 	{ "enospc", 1, offsetof(struct fault_params, enospc), false },
 	{ "short", 1, offsetof(struct fault_params, short_every), true },
+	{ "clone-error", 1, offsetof(struct fault_params, clone_every), true },
 	{ "again", 1, offsetof(struct fault_params, again_every), true },
 };
 
@@ -333,6 +344,7 @@ int fault_wrap(struct backstore **ret, struct backstore *inner, const char *spec
 	f->bs.forgets = bs_forgets(inner);
 	f->inner = inner;
 	f->p = p;
+	f->bs.clone_every = (unsigned)p.clone_every;
 	inner->short_every = (unsigned)p.short_every;
 	inner->again_every = (unsigned)p.again_every;
 	*ret = &f->bs;

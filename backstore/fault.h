@@ -11,6 +11,7 @@
  *   write-error:OFF:LEN likewise for writes, zeroing and discarding
  *   flush-error         flushes fail with EIO
  *   enospc:BYTES        writes fail with ENOSPC once so many bytes were written or zeroed
+ *   clone-error:N       every Nth clone of a rod fails with ENOSPC
  *   short:N             every Nth transfer to the storage is cut in half (and resumed)
  *   again:N             every Nth transfer first answers EAGAIN (and is resumed)
  */

@@ -236,14 +236,17 @@ static void file_submit(struct backstore *bs, struct io *io)
 	static void (*const steps[])(struct io * io) = {
 		[IO_READ] = rw_step,	   [IO_WRITE] = rw_step,	[IO_FLUSH] = file_flush,
 		[IO_ZERO] = file_zero,	   [IO_DISCARD] = file_discard, [IO_WILLNEED] = hint_step,
-		[IO_DONTNEED] = hint_step,
+		[IO_DONTNEED] = hint_step, [IO_CLONE] = file_clone,
 	};
+
+	bool writes = io->op == IO_WRITE || io->op == IO_ZERO || io->op == IO_DISCARD ||
+		      io->op == IO_CLONE;
 
 	/*
 	 * Of a file that somebody has cut off, a write would make a longer one again, with
 	 * a hole that nobody would notice.
 	 */
-	if ((io->op == IO_WRITE || io->op == IO_ZERO || io->op == IO_DISCARD) && file_check(bs) < 0)
+	if (writes && file_check(bs) < 0)
 		bs_io_later(io, -ENODATA, fail_posted);
 	else
 		steps[io->op](io);
@@ -325,4 +328,5 @@ const struct bs_ops file_ops = {
 	.extents = file_extents,
 	.check = file_check,
 	.size_now = file_size_now,
+	.file = file_file,
 };

@@ -33,6 +33,7 @@ struct file_bs {
 	/* Who it is, for the table of what this process serves. */
 	dev_t dev;
 	ino_t ino;
+	uint32_t fs_block; /* of a regular file's file system */
 	struct file_bs *next_open;
 
 	/* O_DIRECT only: what memory and lengths must be multiples of, else 0. */
@@ -73,6 +74,10 @@ void file_discard(struct io *io);
  * -EOPNOTSUPP with the reason when it cannot be and must.
  */
 int file_space_init(struct file_bs *f, const struct bs_config *cfg, char *err, size_t err_cap);
+
+/* file_clone.c */
+void file_clone(struct io *io);
+bool file_file(struct backstore *bs, struct bs_file *ret);
 
 /* direct.c */
 int direct_init(struct file_bs *f); /* -ENOMEM */

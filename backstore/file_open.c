@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -250,6 +251,7 @@ static int find_size(struct opening *o)
 {
 	struct file_bs *f = o->f;
 	unsigned int physical = 0;
+	struct statfs fs;
 	struct stat st;
 
 	if (f->block_device) {
@@ -262,6 +264,8 @@ static int find_size(struct opening *o)
 	if (fstat(f->fd, &st) < 0)
 		return fail_open(o, errno);
 	f->bs.size = (uint64_t)st.st_size;
+	if (fstatfs(f->fd, &fs) == 0 && fs.f_bsize > 0 && fs.f_bsize <= 1 << 20)
+		f->fs_block = (uint32_t)fs.f_bsize;
 	f->bs.physical_block = 4096; /* a page, and the block of nearly all file systems */
 	return 0;
 }

@@ -169,9 +169,14 @@ static void mem_step(struct ring_post *post)
 		bs_io_later(io, 0, mem_step);
 }
 
+static void mem_refuse(struct ring_post *post)
+{
+	bs_io_done(container_of(post, struct io, post), -EOPNOTSUPP);
+}
+
 static void mem_submit(struct backstore *bs, struct io *io)
 {
-	bs_io_later(io, 0, mem_step);
+	bs_io_later(io, 0, io->op == IO_CLONE ? mem_refuse : mem_step);
 }
 
 static void mem_extents_now(struct ring_post *post)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cbw.h"
+#include "clone.h"
 #include "rod_impl.h"
 
 static struct rod zero_rod = { .refs = 1, .len = UINT64_MAX };
@@ -45,6 +46,8 @@ static struct rod *make(struct backstore *bs, const struct byte_range *ranges, u
 	}
 	bs->live_rods++;
 	bs->rods++;
+	if (frozen)
+		clone_start(rod);
 	return rod;
 }
 
@@ -64,7 +67,25 @@ static void drop_live(struct rod *rod)
 	for (unsigned i = 0; i < rod->n; i++)
 		itree_remove(&rod->bs->guard, &rod->parts[i].node);
 	cbw_release(rod);
+	clone_drop(rod);
 	rod->bs->live_rods--;
+}
+
+/*
+ * What was saved for it stays: the clone may have met the writes that it was saved for.
+ * What is saved from here on is not for it.
+ */
+void rod_settled(struct rod *rod)
+{
+	for (unsigned i = 0; i < rod->n; i++)
+		itree_remove(&rod->bs->guard, &rod->parts[i].node);
+	rod->gone = cbw_number(rod->bs->cbw);
+	rod->bs->stats.rods_cloned++;
+}
+
+bool rod_settling(const struct rod *rod)
+{
+	return clone_pending(rod->clone);
 }
 
 struct rod *rod_ref(struct rod *rod)

@@ -64,6 +64,9 @@ struct rod_io {
 };
 void rod_read(struct rod_io *rio);
 
+/* Is it being cloned?  That ends by itself; reading it does not depend on it. */
+bool rod_settling(const struct rod *rod);
+
 /*
  * As bs_extents, of the frozen data: [off, off+ret_len) of the rod is all data or all
  * hole.  What is said stays true as long as the rod is not cancelled.
@@ -75,6 +78,7 @@ struct rod_extents {
 	uint64_t ret_len; /* 1..len */
 	bool ret_hole;
 	/* the rod's */
+	unsigned asked; /* the kind of place that the query is about */
 	struct extent_query query;
 	struct ring_post post;
 };

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading the frozen data of a rod, one piece after the other, each from where it is
- * kept at that moment.  What was read from the disk counts only as far as it is still
- * kept nowhere else when the read has ended: no write to it can have started then
- * (cbw.c).  That the rod is not cancelled proves the same where rods are cancelled.
+ * kept at that moment: saved, else cloned, else still on the disk.  What was read from
+ * the disk counts only as far as it is still kept nowhere else when the read has ended:
+ * no write to it can have started then (cbw.c).  That the rod is not cancelled proves
+ * the same where rods are cancelled.
  */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "cbw.h"
+#include "clone.h"
 #include "rod_impl.h"
 
 static uint64_t min64(uint64_t a, uint64_t b)
@@ -17,19 +19,25 @@ static uint64_t min64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Where up to @max bytes from @off of the rod on are kept; all in one place. */
-struct place {
-	enum cbw_place kind;
-	uint64_t off, len; /* in the backstore */
-	uint32_t slot;
-};
-
-static struct place find(const struct rod *rod, uint64_t off, uint64_t max)
+struct rod_place rod_place(const struct rod *rod, uint64_t off, uint64_t max)
 {
 	struct byte_range r = rod_map(rod, off);
-	struct place p = { .off = r.off, .len = min64(r.len, max) };
+	struct rod_place p = { .off = r.off, .len = min64(r.len, max) };
+	uint32_t slot;
 
-	p.kind = cbw_find(rod, p.off, &p.len, &p.slot);
+	switch (cbw_find(rod, p.off, &p.len, &slot)) {
+	case CBW_ZERO:
+		p.kind = PLACE_ZERO;
+		break;
+	case CBW_SAVED:
+		p.kind = PLACE_SAVED;
+		p.slot = slot;
+		p.off %= CBW_CHUNK;
+		break;
+	case CBW_NOT:
+		p.kind = clone_find(rod, off, &p.off) ? PLACE_CLONE : PLACE_DISK;
+		break;
+	}
 	return p;
 }
 
@@ -49,7 +57,7 @@ static void end_later(struct rod_io *rio, int res)
 
 static void step(struct rod_io *rio);
 
-static void saved_read(struct io *io, int res)
+static void kept_read(struct io *io, int res)
 {
 	struct rod_io *rio = container_of(io, struct rod_io, io);
 
@@ -66,18 +74,18 @@ static void saved_read(struct io *io, int res)
 static void disk_read(struct io *io, int res)
 {
 	struct rod_io *rio = container_of(io, struct rod_io, io);
-	struct place now;
+	struct rod_place now;
 
 	if (rio->rod->cancelled) {
 		rio->done(rio, -ESTALE);
 		return;
 	}
-	now = find(rio->rod, rio->off + rio->pos, io->len);
-	if (res < 0 && now.kind == CBW_NOT) {
+	now = rod_place(rio->rod, rio->off + rio->pos, io->len);
+	if (res < 0 && now.kind == PLACE_DISK) {
 		rio->done(rio, res);
 		return;
 	}
-	if (now.kind == CBW_NOT)
+	if (now.kind == PLACE_DISK)
 		rio->pos += now.len;
 	step(rio);
 }
@@ -86,15 +94,15 @@ static void disk_read(struct io *io, int res)
 static void step(struct rod_io *rio)
 {
 	const struct rod *rod = rio->rod;
-	struct place p = { .kind = CBW_ZERO };
+	struct rod_place p = { .kind = PLACE_ZERO };
 
 	if (rod->cancelled) {
 		end_later(rio, -ESTALE);
 		return;
 	}
 	while (rio->pos < rio->len) {
-		p = find(rod, rio->off + rio->pos, rio->len - rio->pos);
-		if (p.kind != CBW_ZERO)
+		p = rod_place(rod, rio->off + rio->pos, rio->len - rio->pos);
+		if (p.kind != PLACE_ZERO)
 			break;
 		memset((char *)rio->mem + rio->pos, 0, (size_t)p.len);
 		rio->pos += p.len;
@@ -108,14 +116,11 @@ static void step(struct rod_io *rio)
 	rio->io = (struct io) {
 		.op = IO_READ, .off = p.off, .len = p.len, .iov = &rio->iov, .niov = 1
 	};
-	if (p.kind == CBW_SAVED) {
-		rio->io.off %= CBW_CHUNK;
-		rio->io.done = saved_read;
+	rio->io.done = p.kind == PLACE_DISK ? disk_read : kept_read;
+	if (p.kind == PLACE_SAVED)
 		cbw_read(rod->bs->cbw, p.slot, &rio->io);
-	} else {
-		rio->io.done = disk_read;
-		bs_submit(rod->bs, &rio->io);
-	}
+	else
+		bs_submit(p.kind == PLACE_CLONE ? clone_pool(rod) : rod->bs, &rio->io);
 }
 
 void rod_read(struct rod_io *rio)
@@ -135,7 +140,7 @@ static void known(struct ring_post *post)
 static void told(struct extent_query *q, int res)
 {
 	struct rod_extents *x = container_of(q, struct rod_extents, query);
-	struct place now;
+	struct rod_place now;
 
 	if (res < 0 || x->rod->cancelled) {
 		x->ret_len = x->len;
@@ -143,27 +148,28 @@ static void told(struct extent_query *q, int res)
 		x->done(x, res);
 		return;
 	}
-	/* A hole of the disk was one of the rod only where nothing has been saved meanwhile. */
-	now = find(x->rod, x->off, q->ret_len);
+	/* A hole of the disk was one of the rod only as far as it is kept nowhere else now. */
+	now = rod_place(x->rod, x->off, q->ret_len);
 	x->ret_len = now.len;
-	x->ret_hole = now.kind == CBW_ZERO || (now.kind == CBW_NOT && q->ret_hole);
+	x->ret_hole = now.kind == PLACE_ZERO || (now.kind == x->asked && q->ret_hole);
 	x->done(x, 0);
 }
 
 void rod_extents(struct rod_extents *x)
 {
-	struct place p = find(x->rod, x->off, x->len);
+	struct rod_place p = rod_place(x->rod, x->off, x->len);
 
 	assert(x->len > 0 && range_within(x->off, x->len, x->rod->len));
-	if (p.kind == CBW_NOT) {
+	x->asked = p.kind;
+	if (p.kind == PLACE_DISK || p.kind == PLACE_CLONE) {
 		x->query.off = p.off;
 		x->query.len = p.len;
 		x->query.done = told;
-		bs_extents(x->rod->bs, &x->query);
+		bs_extents(p.kind == PLACE_CLONE ? clone_pool(x->rod) : x->rod->bs, &x->query);
 		return;
 	}
 	x->ret_len = p.len;
-	x->ret_hole = p.kind == CBW_ZERO;
+	x->ret_hole = p.kind == PLACE_ZERO;
 	x->post.fn = known;
 	ring_post(x->rod->bs->env.ring, &x->post);
 }

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All clones of a backstore share one file, the pool, each at a place of its own that
+ * is never used again: one descriptor serves any number of rods.  A clone that is not
+ * needed any more is punched out; the pool goes with the last one.  The jobs of one
+ * backstore run one after the other: the kernel would have them wait for each other
+ * anyway.
+ */
+#include "clone.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cbw.h"
+#include "rod_impl.h"
+#include "scratch.h"
+
+/* Places in the pool are not used twice: a new pool is begun before they run out. */
+#define POOL_SIZE (1ull << 60)
+
+enum state { WAITS, CLONING, HELD, PUNCHING };
+
+struct clone {
+	struct clones *all;
+	struct rod *rod; /* NULL: it is gone */
+	TAILQ_ENTRY(clone) link;
+	enum state state;
+	struct aux_job job;
+	int res;
+	uint64_t at, len; /* in the pool */
+	/* for the aux thread */
+	int src, pool; /* descriptors; pool -1: to be made */
+	uint32_t block;
+	uint64_t size; /* of the source */
+	unsigned n;
+	struct clone_part {
+		struct byte_range range;
+		uint64_t at; /* of its first byte, in the pool */
+	} parts[];
+};
+
+TAILQ_HEAD(clone_list, clone);
+
+struct clones {
+	struct backstore *bs;
+	struct bs_file file;
+	struct backstore *pool;
+	uint64_t next; /* free from here on, in the pool */
+	uint64_t bytes, max_bytes;
+	struct clone_list list; /* all of them, in the order of their captures */
+	struct clone *cloning;
+	unsigned punching, pins;
+	bool never; /* the file system has said so */
+};
+
+int clones_new(struct clones **ret, struct backstore *bs, uint64_t max_bytes)
+{
+	struct bs_file file;
+	struct clones *cl;
+
+	if (!bs->ops->file || !bs->ops->file(bs, &file) || (!bs->thin && !bs->read_only))
+		return 0;
+	cl = calloc(1, sizeof(*cl));
+	if (!cl)
+		return -ENOMEM;
+	cl->bs = bs;
+	cl->file = file;
+	cl->max_bytes = max_bytes ? max_bytes : BS_CLONE_BYTES;
+	TAILQ_INIT(&cl->list);
+	*ret = cl;
+	return 0;
+}
+
+void clones_free(struct clones *cl)
+{
+	if (!cl)
+		return;
+	while (!TAILQ_EMPTY(&cl->list)) {
+		struct clone *c = TAILQ_FIRST(&cl->list);
+
+		assert(!c->rod);
+		if (c->state == CLONING || c->state == PUNCHING)
+			aux_take_back(cl->bs->env.aux, &c->job);
+		if (!cl->pool && c->pool >= 0)
+			close(c->pool); /* made, and nobody was told */
+		TAILQ_REMOVE(&cl->list, c, link);
+		free(c);
+	}
+	bs_close(cl->pool);
+	free(cl);
+}
+
+bool clones_busy(const struct clones *cl)
+{
+	return cl && (cl->cloning || cl->punching);
+}
+
+/* ---- on an aux thread ---- */
+
+/* Beside the file, wherever that is now. */
+static int make_pool(int src)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t n;
+	char *end;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", src);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	end = strrchr(path, '/');
+	if (!end)
+		return -ENOENT;
+	end[1] = '\0';
+	return scratch_make(path);
+}
+
+/* The last block of a file that ends within it: not all file systems clone that. */
+static int copy_tail(const struct clone *c, uint64_t from, uint64_t to, uint64_t at)
+{
+	size_t len = (size_t)(to - from);
+	ssize_t r = -1;
+	char *mem;
+
+	if (posix_memalign((void **)&mem, 4096, c->block) != 0)
+		return -ENOMEM;
+	if (pread(c->src, mem, len, (off_t)from) == (ssize_t)len)
+		r = pwrite(c->pool, mem, len, (off_t)at);
+	free(mem);
+	return r == (ssize_t)len ? 0 : -EIO;
+}
+
+static int clone_part(const struct clone *c, const struct clone_part *p)
+{
+	uint64_t head = p->range.off % c->block, end = p->range.off + p->range.len;
+	struct file_clone_range range = { .src_fd = c->src,
+					  .src_offset = p->range.off - head,
+					  .dest_offset = p->at - head };
+	uint64_t stop = (end + c->block - 1) / c->block * c->block;
+	int r = 0;
+
+	if (stop > c->size)
+		stop -= c->block;
+	range.src_length = stop - range.src_offset;
+	/* A length of 0 would be all of the file. */
+	while (range.src_length > 0 && ioctl(c->pool, FICLONERANGE, &range) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (stop < end)
+		r = copy_tail(c, stop, end, p->at - head + range.src_length);
+	return r;
+}
+
+static void clone_work(struct aux_job *job)
+{
+	struct clone *c = container_of(job, struct clone, job);
+
+	if (c->pool < 0)
+		c->pool = make_pool(c->src);
+	c->res = c->pool < 0 ? c->pool : 0;
+	for (unsigned i = 0; i < c->n && c->res == 0; i++)
+		c->res = clone_part(c, &c->parts[i]);
+}
+
+static void punch_work(struct aux_job *job)
+{
+	const struct clone *c = container_of(job, struct clone, job);
+
+	/* If that fails the space comes back with the end of the pool. */
+	(void)fallocate(c->pool, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)c->at,
+			(off_t)c->len);
+}
+
+/* ---- at home ---- */
+
+static void pump(struct clones *cl);
+
+static void clone_free(struct clone *c)
+{
+	struct clones *cl = c->all;
+
+	TAILQ_REMOVE(&cl->list, c, link);
+	cl->bytes -= c->len;
+	free(c);
+	/* Somebody who still reads there leaves it to the next. */
+	if (TAILQ_EMPTY(&cl->list) && cl->pool && cl->pins == 0 && bs_idle(cl->pool)) {
+		scratch_close(cl->pool);
+		cl->pool = NULL;
+	}
+}
+
+static void punched(struct aux_job *job)
+{
+	struct clone *c = container_of(job, struct clone, job);
+
+	c->all->punching--;
+	clone_free(c);
+}
+
+/* What the pool has of it is given back. */
+static void punch(struct clone *c)
+{
+	c->rod = NULL;
+	if (!c->all->pool) {
+		clone_free(c);
+		return;
+	}
+	c->state = PUNCHING;
+	c->pool = scratch_fd(c->all->pool);
+	c->all->punching++;
+	c->job.work = punch_work;
+	c->job.done = punched;
+	aux_submit(c->all->bs->env.aux, &c->job);
+}
+
+/* Errors that will be the same the next time. */
+static bool lasting(int res)
+{
+	return res == -EOPNOTSUPP || res == -EXDEV || res == -EINVAL || res == -ENOTTY ||
+	       res == -ENOSYS || res == -EPERM;
+}
+
+static void cloned(struct aux_job *job)
+{
+	struct clone *c = container_of(job, struct clone, job);
+	struct clones *cl = c->all;
+	struct rod *rod = c->rod;
+	int res = c->res;
+
+	cl->cloning = NULL;
+	if (!cl->pool && c->pool >= 0)
+		(void)scratch_open(&cl->pool, c->pool, POOL_SIZE, &cl->bs->env);
+	if (!cl->pool && res == 0)
+		res = -ENOMEM;
+	cl->never = cl->never || lasting(res);
+	if (rod && res == 0) {
+		c->state = HELD;
+		rod_settled(rod);
+	} else {
+		if (rod)
+			rod->clone = NULL;
+		punch(c);
+	}
+	pump(cl);
+}
+
+/* Begins the next job, if none runs. */
+static void pump(struct clones *cl)
+{
+	struct clone *c = TAILQ_FIRST(&cl->list);
+
+	while (c && c->state != WAITS)
+		c = TAILQ_NEXT(c, link);
+	if (!c || cl->cloning)
+		return;
+	c->state = CLONING;
+	c->pool = cl->pool ? scratch_fd(cl->pool) : -1;
+	cl->cloning = c;
+	c->job.work = clone_work;
+	c->job.done = cloned;
+	aux_submit(cl->bs->env.aux, &c->job);
+}
+
+static struct clone *clone_new(struct clones *cl, const struct rod *rod)
+{
+	struct clone *c = calloc(1, sizeof(*c) + rod->n * sizeof(c->parts[0]));
+	uint32_t block = cl->file.block;
+
+	if (!c)
+		return NULL;
+	c->all = cl;
+	c->pool = -1;
+	c->at = cl->next;
+	c->src = cl->file.fd;
+	c->block = block;
+	c->size = cl->bs->size;
+	c->n = rod->n;
+	c->job.ring = cl->bs->env.ring;
+	for (unsigned i = 0; i < rod->n; i++) {
+		struct byte_range r = rod->parts[i].node.range;
+		uint64_t head = r.off % block;
+
+		c->parts[i].range = r;
+		c->parts[i].at = c->at + c->len + head;
+		c->len += (head + r.len + block - 1) / block * block;
+	}
+	return c;
+}
+
+void clone_start(struct rod *rod)
+{
+	struct clones *cl = rod->bs->clones;
+	struct clone *c;
+
+	if (!cl || cl->never || rod->n == 0)
+		return;
+	if (cl->bs->clone_every && ++cl->bs->clone_count % cl->bs->clone_every == 0)
+		return;
+	if (TAILQ_EMPTY(&cl->list) && !cl->pool)
+		cl->next = 0;
+	c = clone_new(cl, rod);
+	if (!c)
+		return;
+	if (c->len > cl->max_bytes - cl->bytes || c->len > POOL_SIZE - cl->next) {
+		free(c);
+		return;
+	}
+	cl->next += c->len;
+	cl->bytes += c->len;
+	c->rod = rod;
+	rod->clone = c;
+	TAILQ_INSERT_TAIL(&cl->list, c, link);
+	pump(cl);
+}
+
+void clone_drop(struct rod *rod)
+{
+	struct clone *c = rod->clone;
+
+	if (!c)
+		return;
+	rod->clone = NULL;
+	c->rod = NULL;
+	if (c->state == HELD)
+		punch(c);
+	else if (c->state == WAITS)
+		clone_free(c);
+	/* else cloned() finds that the rod is gone */
+}
+
+bool clone_pending(const struct clone *c)
+{
+	return c && c->state != HELD;
+}
+
+bool clone_find(const struct rod *rod, uint64_t off, uint64_t *ret_at)
+{
+	const struct clone *c = rod->clone;
+	const struct rod_part *part;
+
+	if (!c || c->state != HELD)
+		return false;
+	part = rod_part_at(rod, off);
+	*ret_at = c->parts[part - rod->parts].at + (off - part->at);
+	return true;
+}
+
+struct backstore *clone_pool(const struct rod *rod)
+{
+	return rod->clone->all->pool;
+}
+
+bool clone_pin(const struct rod *rod, struct backstore *dst, int *ret_fd, uint32_t *ret_block)
+{
+	struct clones *cl = rod->bs->clones;
+	struct bs_file file;
+
+	if (!cl || !rod->clone || rod->clone->state != HELD || !dst->thin)
+		return false;
+	if (!dst->ops->file || !dst->ops->file(dst, &file) || file.dev != cl->file.dev)
+		return false;
+	cl->pins++;
+	*ret_fd = scratch_fd(cl->pool);
+	*ret_block = file.block;
+	return true;
+}
+
+void clone_unpin(const struct rod *rod)
+{
+	assert(rod->bs->clones->pins > 0);
+	rod->bs->clones->pins--;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rods kept by shared blocks: each range is cloned, rounded out to blocks of the file
+ * system, into a file without a name beside the backstore's own.
+ *
+ * A rod is first kept by copy before write; cloning goes on behind its back and takes
+ * the time it takes.  When it has ended well, writes need not mind the rod any more.
+ * What was saved up to then comes before the clone, which may have met the write that
+ * it was saved for.  Home thread.
+ */
+#ifndef BACKSTORE_CLONE_H
+#define BACKSTORE_CLONE_H
+
+#include "bs_impl.h"
+#include "rod.h"
+
+struct clones;
+struct clone;
+
+/*
+ * Nothing (and 0) where it cannot be: no regular file, or one all of whose space is
+ * reserved, which it would not be any more if its blocks were shared.  -ENOMEM.
+ */
+int clones_new(struct clones **ret, struct backstore *bs, uint64_t max_bytes);
+/* No rod has one.  Waits for the aux thread, if it must.  NULL is fine, as below. */
+void clones_free(struct clones *cl);
+bool clones_busy(const struct clones *cl);
+
+/* Begins to clone the rod, if that is possible and within the limit. */
+void clone_start(struct rod *rod);
+/* The rod is given back or cancelled. */
+void clone_drop(struct rod *rod);
+bool clone_pending(const struct clone *clone);
+/* Where byte @off of the rod lies in the pool; false: nowhere, it is not cloned yet. */
+bool clone_find(const struct rod *rod, uint64_t off, uint64_t *ret_at);
+struct backstore *clone_pool(const struct rod *rod);
+
+/*
+ * May blocks of this rod become blocks of @dst?  The descriptor and the file system's
+ * block size; the descriptor stays open until clone_unpin.
+ */
+bool clone_pin(const struct rod *rod, struct backstore *dst, int *ret_fd, uint32_t *ret_block);
+void clone_unpin(const struct rod *rod);
+
+#endif
