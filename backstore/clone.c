@@ -359,19 +359,19 @@ struct backstore *clone_pool(const struct rod *rod)
 	return rod->clone->all->pool;
 }
 
-bool clone_pin(const struct rod *rod, struct backstore *dst, int *ret_fd, uint32_t *ret_block)
+uint32_t clone_unit(const struct rod *rod, struct backstore *dst)
 {
-	struct clones *cl = rod->bs->clones;
 	struct bs_file file;
 
-	if (!cl || !rod->clone || rod->clone->state != HELD || !dst->thin)
-		return false;
-	if (!dst->ops->file || !dst->ops->file(dst, &file) || file.dev != cl->file.dev)
-		return false;
-	cl->pins++;
-	*ret_fd = scratch_fd(cl->pool);
-	*ret_block = file.block;
-	return true;
+	if (!rod->clone || !dst->thin || !dst->ops->file || !dst->ops->file(dst, &file))
+		return 0;
+	return file.dev == rod->bs->clones->file.dev ? file.block : 0;
+}
+
+int clone_pin(const struct rod *rod)
+{
+	rod->bs->clones->pins++;
+	return scratch_fd(rod->bs->clones->pool);
 }
 
 void clone_unpin(const struct rod *rod)

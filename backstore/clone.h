@@ -36,10 +36,12 @@ bool clone_find(const struct rod *rod, uint64_t off, uint64_t *ret_at);
 struct backstore *clone_pool(const struct rod *rod);
 
 /*
- * May blocks of this rod become blocks of @dst?  The descriptor and the file system's
- * block size; the descriptor stays open until clone_unpin.
+ * May blocks of this rod become blocks of @dst, once it is cloned?  0, or the file
+ * system's block size.
  */
-bool clone_pin(const struct rod *rod, struct backstore *dst, int *ret_fd, uint32_t *ret_block);
+uint32_t clone_unit(const struct rod *rod, struct backstore *dst);
+/* The descriptor of the pool; it stays open until clone_unpin. */
+int clone_pin(const struct rod *rod);
 void clone_unpin(const struct rod *rod);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A copy is a row of chunks, each one span of one destination range: read from the
- * rod and written; or zeroed, where the source has a hole.  A window of them is in flight; they end
- * in any order, but are counted from the front.  The window opens as chunks come
+ * rod and written; or zeroed, where the source has a hole; or grafted, where the rod is
+ * a clone on the destination's file system and the blocks lie alike.  A window of them is in
+ * flight; they end in any order, but are counted from the front.  The window opens as chunks come
  * back, and a chunk that by the pace so far would end after the deadline is not
  * started: on slow storage a copy ends in time, too.  No operation holds a fence
  * while it waits for another, and the memory of a window is a run's own, so
@@ -15,16 +16,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bs_impl.h"
+#include "clone.h"
+#include "rod_impl.h"
 
 #define ZERO_MAX     (16ull << 20) /* one zeroing, so that deadlines are looked at  */
 #define WINDOW_FIRST 2u		   /* chunks in flight before the first came back   */
 /* Shorter holes are read: asking and zeroing would cost more than it saves. */
 #define HOLE_MIN (64ull << 10)
+/* Likewise shorter grafts; and the most at once, after the first has shown that it works. */
+#define GRAFT_MIN (64ull << 10)
+#define GRAFT_MAX (64ull << 20)
+/* A rod that is being cloned is waited for, but not long: it can be read as it is. */
+#define SETTLE_NS      200000000ull
+#define SETTLE_LOOK_NS 500000ull
 /* How long a copy without a deadline goes on while others wait. */
 #define SLICE_NS 100000000ull
 
-enum plan { PLAN_ZERO, PLAN_READ, PLAN_WAIT };
+enum plan { PLAN_ZERO, PLAN_READ, PLAN_GRAFT, PLAN_WAIT };
 
 struct copy_chunk {
 	struct copy_run *run;
@@ -59,15 +67,18 @@ struct copy_run {
 	uint64_t began; /* ring_now() of run_start */
 	unsigned range; /* the next byte goes to c->to[range].off + at */
 	uint64_t at;
-	uint64_t head, tail;  /* chunks not yet counted: numbers head..tail-1 */
-	unsigned active;      /* of those, with something in flight          */
-	struct pace paces[2]; /* by enum plan: zeroing costs next to nothing, moving data does */
+	uint64_t head, tail; /* chunks not yet counted: numbers head..tail-1 */
+	unsigned active;     /* of those, with something in flight          */
+	/* by enum plan: zeroing and grafting cost next to nothing, moving data does */
+	struct pace paces[PLAN_WAIT];
 	int err;
 	uint64_t err_pos;
 	bool write_failed;
 	struct extent known[2]; /* the last answer, and one asked ahead */
 	unsigned known_next;	/* the one to be replaced               */
 	bool asking;
+	bool no_graft, grafted; /* cannot be done; has been done */
+	struct ring_timer settle;
 	struct rod_extents query;
 	struct copy_run *next_free;
 	struct copy_chunk *chunks; /* window; number n is chunks[n % window] */
@@ -166,14 +177,41 @@ static void chunk_done(struct copy_chunk *ch)
 	run_pump(run);
 }
 
+static void chunk_in(struct copy_chunk *ch);
+
+/*
+ * It has ended.  True: blocks cannot be shared between these two, and the chunk, one of
+ * the first and small ones, is to be read and written.
+ */
+static bool graft_refused(struct copy_chunk *ch, int res)
+{
+	struct copy_run *run = ch->run;
+
+	clone_unpin(run->c->src);
+	if (res == 0)
+		run->grafted = true;
+	if (res != -EOPNOTSUPP && res != -EXDEV && res != -EINVAL && res != -ENOTTY)
+		return false;
+	run->no_graft = true;
+	return ch->len <= run->engine->cfg.chunk;
+}
+
 static void out_done(struct io *io, int res)
 {
 	struct copy_chunk *ch = container_of(io, struct copy_chunk, out);
 	struct copy_stats *stats = &ch->run->c->stats;
 
+	if (io->op == IO_CLONE && graft_refused(ch, res)) {
+		chunk_in(ch);
+		return;
+	}
 	if (res < 0) {
 		ch->err = res;
 		ch->write_failed = true;
+	} else if (io->op == IO_CLONE && rod_cancelled(ch->run->c->src)) {
+		ch->err = -ESTALE; /* what was shared may have been gone by then */
+	} else if (io->op == IO_CLONE) {
+		stats->grafted += ch->len;
 	} else if (io->op != IO_WRITE) {
 		stats->zeroed += ch->len;
 	} else {
@@ -192,6 +230,11 @@ static void chunk_out(struct copy_chunk *ch, enum io_op op)
 	ch->out.iov = &ch->out_iov;
 	ch->out.niov = op == IO_WRITE;
 	ch->out.done = out_done;
+	if (op == IO_CLONE) {
+		ch->out.clone_fd = clone_pin(ch->run->c->src);
+		ch->out.clone_off =
+			rod_place(ch->run->c->src, ch->run->c->src_off + ch->pos, 1).off;
+	}
 	bs_submit(ch->run->c->dst, &ch->out);
 }
 
@@ -261,6 +304,41 @@ static void ask_ahead(struct copy_run *run, uint64_t from)
 }
 
 /*
+ * Can blocks be grafted from here on, perhaps after a bit that is copied?  PLAN_WAIT:
+ * not, go on.
+ */
+static enum plan plan_graft(const struct copy_run *run, uint64_t left, uint64_t *ret_len)
+{
+	const struct copy *c = run->c;
+	uint64_t to = c->to[run->range].off + run->at, chunk = run->engine->cfg.chunk, head;
+	uint32_t unit = run->no_graft || c->in_order ? 0 : clone_unit(c->src, c->dst);
+	struct rod_place p;
+
+	if (unit < c->dst_block && unit > 0)
+		unit = c->dst_block;
+	if (unit == 0 || chunk % unit)
+		return PLAN_WAIT;
+	p = rod_place(c->src, c->src_off + run->pos, left);
+	head = (unit - to % unit) % unit;
+	if (p.kind != PLACE_CLONE || p.off % unit != to % unit || p.len < head + GRAFT_MIN ||
+	    head % c->dst_block)
+		return PLAN_WAIT;
+	*ret_len = head;
+	if (head > 0)
+		return PLAN_READ;
+	*ret_len = min64(p.len / unit * unit, run->grafted ? GRAFT_MAX : chunk);
+	return PLAN_GRAFT;
+}
+
+static bool settles(const struct copy_run *run)
+{
+	const struct copy *c = run->c;
+
+	return rod_settling(c->src) && clone_unit(c->src, c->dst) &&
+	       ring_now(run->engine->env.ring) - run->began < SETTLE_NS;
+}
+
+/*
  * What to do with the next @left bytes of one destination range, and with how
  * many of them at once: *ret_len, a multiple of the destination's block.
  */
@@ -269,6 +347,7 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 	const struct copy *c = run->c;
 	uint64_t from = c->src_off + run->pos, chunk = run->engine->cfg.chunk;
 	const struct extent *x;
+	enum plan graft;
 	uint64_t len;
 
 	/* How fast zeroing is here is not known before the first. */
@@ -276,6 +355,13 @@ static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 		*ret_len = min64(left, run->paces[PLAN_ZERO].landed ? ZERO_MAX : chunk);
 		return PLAN_ZERO;
 	}
+	if (settles(run)) {
+		ring_timer_set(run->engine->env.ring, &run->settle, SETTLE_LOOK_NS);
+		return PLAN_WAIT;
+	}
+	graft = plan_graft(run, left, ret_len);
+	if (graft != PLAN_WAIT)
+		return graft;
 	len = min64(rod_map(c->src, from).len, left);
 	*ret_len = min64(left, chunk);
 	/* Among chunks that overlap, a hole may be filled before its turn. */
@@ -330,10 +416,10 @@ static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
 	pace_start(run, &run->paces[what], ch->len);
 	run->pos += ch->len;
 	run->at += ch->len;
-	if (what == PLAN_ZERO)
-		chunk_out(ch, IO_DISCARD); /* a hole stays one; zeros where dst is not thin */
-	else
+	if (what == PLAN_READ)
 		chunk_in(ch);
+	else /* a hole stays one; zeros where dst is not thin */
+		chunk_out(ch, what == PLAN_ZERO ? IO_DISCARD : IO_CLONE);
 }
 
 /* Why no new chunk may start, or 0. */
@@ -368,6 +454,7 @@ static void run_free(struct copy_run *run)
 {
 	struct copy_engine *e = run->engine;
 
+	ring_timer_cancel(e->env.ring, &run->settle);
 	run->c->run = NULL;
 	run->c = NULL;
 	run->next_free = e->free;
@@ -468,12 +555,12 @@ static void run_start(struct copy_engine *e, struct copy *c)
 	for (run->at = run->pos; run->at > 0 && run->at > c->to[run->range].len; run->range++)
 		run->at -= c->to[run->range].len;
 	run->began = ring_now(e->env.ring);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < PLAN_WAIT; i++)
 		run->paces[i] =
 			(struct pace) { .window = WINDOW_FIRST < e->cfg.window ? WINDOW_FIRST
 									       : e->cfg.window };
 	run->err = 0;
-	run->write_failed = false;
+	run->write_failed = run->no_graft = run->grafted = false;
 	run->known[0].len = run->known[1].len = 0;
 	run_pump(run);
 }
@@ -545,9 +632,15 @@ void copy_cancel(struct copy *c)
 		look_soon(c->engine);
 }
 
+static void settle_look(struct ring_timer *timer)
+{
+	run_pump(container_of(timer, struct copy_run, settle));
+}
+
 static int run_init(struct copy_engine *e, struct copy_run *run)
 {
 	run->engine = e;
+	run->settle.fn = settle_look;
 	run->chunks = calloc(e->cfg.window, sizeof(*run->chunks));
 	if (!run->chunks)
 		return -ENOMEM;

@@ -55,7 +55,8 @@ struct copy {
 	struct copy_stats {
 		/* bytes: read; written; zeroed, or on a thin destination given back, unread */
 		uint64_t read, copied, zeroed;
-		uint64_t chunks; /* that have ended well */
+		uint64_t grafted; /* that came as shared blocks */
+		uint64_t chunks;  /* that have ended well */
 	} stats;
 	/* the engine's */
 	struct copy_run *run;
