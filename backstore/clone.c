@@ -37,6 +37,7 @@ struct clone {
 	int res;
 	uint64_t at, len; /* in the pool */
 	/* for the aux thread */
+	bool fails;    /* by injection, after the first part */
 	int src, pool; /* descriptors; pool -1: to be made */
 	uint32_t block;
 	uint64_t size; /* of the source */
@@ -167,8 +168,11 @@ static void clone_work(struct aux_job *job)
 	if (c->pool < 0)
 		c->pool = make_pool(c->src);
 	c->res = c->pool < 0 ? c->pool : 0;
-	for (unsigned i = 0; i < c->n && c->res == 0; i++)
+	for (unsigned i = 0; i < c->n && c->res == 0; i++) {
 		c->res = clone_part(c, &c->parts[i]);
+		if (c->res == 0 && c->fails)
+			c->res = -ENOSPC;
+	}
 }
 
 static void punch_work(struct aux_job *job)
@@ -281,6 +285,7 @@ static struct clone *clone_new(struct clones *cl, const struct rod *rod)
 	c->pool = -1;
 	c->at = cl->next;
 	c->src = cl->file.fd;
+	c->fails = cl->bs->clone_every && ++cl->bs->clone_count % cl->bs->clone_every == 0;
 	c->block = block;
 	c->size = cl->bs->size;
 	c->n = rod->n;
@@ -302,8 +307,6 @@ void clone_start(struct rod *rod)
 	struct clone *c;
 
 	if (!cl || cl->never || rod->n == 0)
-		return;
-	if (cl->bs->clone_every && ++cl->bs->clone_count % cl->bs->clone_every == 0)
 		return;
 	if (TAILQ_EMPTY(&cl->list) && !cl->pool)
 		cl->next = 0;

@@ -451,6 +451,41 @@ void tmpfs_done(const char *dir)
 	umount2(dir, MNT_DETACH);
 }
 
+bool mount_init(struct mounted *m, struct fixture *f, const char *kind)
+{
+	char image[128], command[400], why[128];
+	int fd;
+
+	snprintf(m->dir, sizeof(m->dir), "%s", fixture_path(f, kind));
+	snprintf(image, sizeof(image), "%s", fixture_path(f, "image"));
+	snprintf(command, sizeof(command),
+		 "PATH=$PATH:/usr/sbin:/sbin mkfs.%s -q %s >%s/mkfs.log 2>&1", kind, image, f->dir);
+	fd = open(image, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, 320 * MIB) < 0)
+		give_up(image, "cannot be made");
+	close(fd);
+	if (system(command) != 0) {
+		snprintf(why, sizeof(why), "mkfs.%s does not work here (not installed?)", kind);
+		test_skip(why);
+		return false;
+	}
+	if (!loop_init(&m->loop, image, 512))
+		return false;
+	if (mkdir(m->dir, 0700) == 0 && mount(m->loop.path, m->dir, kind, 0, NULL) == 0)
+		return true;
+	snprintf(why, sizeof(why), "cannot mount %s here: %s", kind, strerror(errno));
+	test_skip(why);
+	loop_done(&m->loop);
+	return false;
+}
+
+void mount_done(struct mounted *m)
+{
+	if (umount2(m->dir, 0) < 0)
+		give_up(m->dir, "is still in use");
+	loop_done(&m->loop);
+}
+
 void make_file(const char *path, uint64_t size, unsigned seed)
 {
 	static char block[64 * KIB];

@@ -92,6 +92,17 @@ bool tmpfs_init(const char *dir, unsigned bytes);
 bool ramfs_init(const char *dir);
 void tmpfs_done(const char *dir);
 
+/*
+ * A new file system of 320 MiB, "xfs", "btrfs" or "ext4", mounted at @dir (made in the
+ * scratch directory); false (and the test skipped) where that cannot be.
+ */
+struct mounted {
+	struct loop loop;
+	char dir[128];
+};
+bool mount_init(struct mounted *m, struct fixture *f, const char *kind);
+void mount_done(struct mounted *m);
+
 /* Writes a file of @size bytes: fill_pattern with @seed. */
 void make_file(const char *path, uint64_t size, unsigned seed);
 /* Bytes that tell their place and the seed: any shift or mix-up shows. */
