@@ -2,8 +2,9 @@
 /*
  * A copy is a row of chunks, each one span of one destination range: read from the
  * rod and written; or zeroed, where the source has a hole; or grafted, where the rod is
- * a clone on the destination's file system and the blocks lie alike.  A window of them is in
- * flight; they end in any order, but are counted from the front.  The window opens as chunks come
+ * a clone on the destination's file system and the blocks lie alike.  A window of them
+ * is in flight; they end in any order, but are counted from the front.  The window opens as
+ * chunks come
  * back, and a chunk that by the pace so far would end after the deadline is not
  * started: on slow storage a copy ends in time, too.  No operation holds a fence
  * while it waits for another, and the memory of a window is a run's own, so
@@ -17,93 +18,18 @@
 #include <string.h>
 
 #include "clone.h"
+#include "copy_impl.h"
 #include "rod_impl.h"
 
-#define ZERO_MAX     (16ull << 20) /* one zeroing, so that deadlines are looked at  */
-#define WINDOW_FIRST 2u		   /* chunks in flight before the first came back   */
-/* Shorter holes are read: asking and zeroing would cost more than it saves. */
-#define HOLE_MIN (64ull << 10)
-/* Likewise shorter grafts; and the most at once, after the first has shown that it works. */
-#define GRAFT_MIN (64ull << 10)
-#define GRAFT_MAX (64ull << 20)
-/* A rod that is being cloned is waited for, but not long: it can be read as it is. */
-#define SETTLE_NS      200000000ull
-#define SETTLE_LOOK_NS 500000ull
+#define WINDOW_FIRST 2u /* chunks in flight before the first came back */
 /* How long a copy without a deadline goes on while others wait. */
 #define SLICE_NS 100000000ull
-
-enum plan { PLAN_ZERO, PLAN_READ, PLAN_GRAFT, PLAN_WAIT };
-
-struct copy_chunk {
-	struct copy_run *run;
-	char *mem;
-	uint64_t pos, len; /* where in the copy   */
-	uint64_t to;	   /* where on the target */
-	int err;
-	bool write_failed, done;
-	enum plan kind;
-	struct rod_io in;
-	struct io out;
-	struct iovec out_iov;
-};
-
-/* What is known of the source's holes: [off, off+len) of the rod. */
-struct extent {
-	uint64_t off, len;
-	bool hole;
-};
-
-/* How fast chunks of one kind come back, and how many may be in flight. */
-struct pace {
-	unsigned window, active;
-	uint64_t flying, landed; /* bytes in flight, bytes that came back */
-	uint64_t since, busy;	 /* ns: in flight since, and before that  */
-};
-
-struct copy_run {
-	struct copy_engine *engine;
-	struct copy *c; /* NULL: free */
-	uint64_t total, pos;
-	uint64_t began; /* ring_now() of run_start */
-	unsigned range; /* the next byte goes to c->to[range].off + at */
-	uint64_t at;
-	uint64_t head, tail; /* chunks not yet counted: numbers head..tail-1 */
-	unsigned active;     /* of those, with something in flight          */
-	/* by enum plan: zeroing and grafting cost next to nothing, moving data does */
-	struct pace paces[PLAN_WAIT];
-	int err;
-	uint64_t err_pos;
-	bool write_failed;
-	struct extent known[2]; /* the last answer, and one asked ahead */
-	unsigned known_next;	/* the one to be replaced               */
-	bool asking;
-	bool no_graft, grafted; /* cannot be done; has been done */
-	struct ring_timer settle;
-	struct rod_extents query;
-	struct copy_run *next_free;
-	struct copy_chunk *chunks; /* window; number n is chunks[n % window] */
-};
-
-TAILQ_HEAD(copy_list, copy);
-
-struct copy_engine {
-	struct bs_env env;
-	struct copy_engine_config cfg;
-	struct arena *arena;
-	struct copy_run *runs, *free;
-	unsigned busy;
-	struct copy_list line;	/* waiting for a run, first come first served */
-	unsigned urgent;	/* of those, with a deadline */
-	struct ring_timer look; /* looks at the line: work to do, or a deadline */
-};
 
 const struct copy_engine_config copy_engine_defaults = {
 	.chunk = 512u << 10,
 	.window = 8,
 	.copies = 4,
 };
-
-static void run_pump(struct copy_run *run);
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {
@@ -174,7 +100,7 @@ static void chunk_done(struct copy_chunk *ch)
 		run->c->written += first->len;
 		run->head++;
 	}
-	run_pump(run);
+	copy_pump(run);
 }
 
 static void chunk_in(struct copy_chunk *ch);
@@ -250,139 +176,6 @@ static void chunk_read(struct rod_io *rio, int res)
 		chunk_done(ch);
 	else
 		chunk_out(ch, IO_WRITE);
-}
-
-static void asked(struct rod_extents *q, int res)
-{
-	struct copy_run *run = container_of(q, struct copy_run, query);
-	struct extent *to = &run->known[run->known_next];
-
-	run->asking = false;
-	/* Who does not get an answer reads. */
-	*to = (struct extent) { .off = q->off,
-				.len = res < 0 ? q->len : q->ret_len,
-				.hole = res == 0 && q->ret_hole };
-	run->known_next ^= 1;
-	run_pump(run);
-}
-
-static void ask(struct copy_run *run, uint64_t off, uint64_t len)
-{
-	run->asking = true;
-	run->query.rod = run->c->src;
-	run->query.off = off;
-	run->query.len = len;
-	run->query.done = asked;
-	rod_extents(&run->query);
-}
-
-static const struct extent *known(struct copy_run *run, uint64_t off)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		const struct extent *x = &run->known[i];
-
-		if (off >= x->off && off - x->off < x->len) {
-			run->known_next = i ^ 1; /* keep the one in use */
-			return x;
-		}
-	}
-	return NULL;
-}
-
-/* Asks for what follows the extent in use, while that is being copied. */
-static void ask_ahead(struct copy_run *run, uint64_t from)
-{
-	const struct copy *c = run->c;
-	uint64_t end = min64(c->src_off + run->total, rod_len(c->src));
-
-	if (run->asking || from >= end || min64(rod_map(c->src, from).len, end - from) < HOLE_MIN)
-		return;
-	for (unsigned i = 0; i < 2; i++)
-		if (from >= run->known[i].off && from - run->known[i].off < run->known[i].len)
-			return;
-	ask(run, from, end - from);
-}
-
-/*
- * Can blocks be grafted from here on, perhaps after a bit that is copied?  PLAN_WAIT:
- * not, go on.
- */
-static enum plan plan_graft(const struct copy_run *run, uint64_t left, uint64_t *ret_len)
-{
-	const struct copy *c = run->c;
-	uint64_t to = c->to[run->range].off + run->at, chunk = run->engine->cfg.chunk, head;
-	uint32_t unit = run->no_graft || c->in_order ? 0 : clone_unit(c->src, c->dst);
-	struct rod_place p;
-
-	if (unit < c->dst_block && unit > 0)
-		unit = c->dst_block;
-	if (unit == 0 || chunk % unit)
-		return PLAN_WAIT;
-	p = rod_place(c->src, c->src_off + run->pos, left);
-	head = (unit - to % unit) % unit;
-	if (p.kind != PLACE_CLONE || p.off % unit != to % unit || p.len < head + GRAFT_MIN ||
-	    head % c->dst_block)
-		return PLAN_WAIT;
-	*ret_len = head;
-	if (head > 0)
-		return PLAN_READ;
-	*ret_len = min64(p.len / unit * unit, run->grafted ? GRAFT_MAX : chunk);
-	return PLAN_GRAFT;
-}
-
-static bool settles(const struct copy_run *run)
-{
-	const struct copy *c = run->c;
-
-	return rod_settling(c->src) && clone_unit(c->src, c->dst) &&
-	       ring_now(run->engine->env.ring) - run->began < SETTLE_NS;
-}
-
-/*
- * What to do with the next @left bytes of one destination range, and with how
- * many of them at once: *ret_len, a multiple of the destination's block.
- */
-static enum plan plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
-{
-	const struct copy *c = run->c;
-	uint64_t from = c->src_off + run->pos, chunk = run->engine->cfg.chunk;
-	const struct extent *x;
-	enum plan graft;
-	uint64_t len;
-
-	/* How fast zeroing is here is not known before the first. */
-	if (c->src == rod_zero() || from >= rod_len(c->src)) {
-		*ret_len = min64(left, run->paces[PLAN_ZERO].landed ? ZERO_MAX : chunk);
-		return PLAN_ZERO;
-	}
-	if (settles(run)) {
-		ring_timer_set(run->engine->env.ring, &run->settle, SETTLE_LOOK_NS);
-		return PLAN_WAIT;
-	}
-	graft = plan_graft(run, left, ret_len);
-	if (graft != PLAN_WAIT)
-		return graft;
-	len = min64(rod_map(c->src, from).len, left);
-	*ret_len = min64(left, chunk);
-	/* Among chunks that overlap, a hole may be filled before its turn. */
-	if (len < HOLE_MIN || c->in_order)
-		return PLAN_READ;
-	x = known(run, from);
-	if (!x) {
-		if (!run->asking)
-			ask(run, from, rod_len(c->src) - from);
-		return PLAN_WAIT;
-	}
-	len = min64(len, x->len - (from - x->off));
-	ask_ahead(run, from + len);
-	if (x->hole && len >= HOLE_MIN) {
-		*ret_len = min64(len, ZERO_MAX) / c->dst_block * c->dst_block;
-		return PLAN_ZERO;
-	}
-	/* Data ends at the hole, so that the hole can be zeroed whole. */
-	if (!x->hole && len >= c->dst_block && len < chunk)
-		*ret_len = min64(left, len / c->dst_block * c->dst_block);
-	return PLAN_READ;
 }
 
 /* Past the end of the rod come zeros: they fill up the last block. */
@@ -498,7 +291,7 @@ static void run_end(struct copy_run *run)
 }
 
 /* Starts what may be started; ends the copy when nothing is left or in flight. */
-static void run_pump(struct copy_run *run)
+void copy_pump(struct copy_run *run)
 {
 	struct copy *c = run->c;
 	unsigned window = c->in_order ? 1 : run->engine->cfg.window;
@@ -524,7 +317,7 @@ static void run_pump(struct copy_run *run)
 			run->at = 0;
 			continue;
 		}
-		what = plan(run, left, &len);
+		what = copy_plan(run, left, &len);
 		if (what == PLAN_WAIT || run->paces[what].active >= run->paces[what].window)
 			break;
 		if (too_late(run, &run->paces[what], len)) {
@@ -562,7 +355,7 @@ static void run_start(struct copy_engine *e, struct copy *c)
 	run->err = 0;
 	run->write_failed = run->no_graft = run->grafted = false;
 	run->known[0].len = run->known[1].len = 0;
-	run_pump(run);
+	copy_pump(run);
 }
 
 /* Ends @c, which never got a run. */
@@ -634,7 +427,7 @@ void copy_cancel(struct copy *c)
 
 static void settle_look(struct ring_timer *timer)
 {
-	run_pump(container_of(timer, struct copy_run, settle));
+	copy_pump(container_of(timer, struct copy_run, settle));
 }
 
 static int run_init(struct copy_engine *e, struct copy_run *run)
