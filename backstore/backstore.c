@@ -46,23 +46,56 @@ void bs_done(struct backstore *bs)
 	free(bs->path);
 }
 
-/* Gives the backstore what preserved rods need. */
-static int keep_rods(struct backstore *bs, const struct bs_config *cfg)
+/*
+ * The directory of the sidecar, to be freed; *ret NULL: memory.  What is in /dev lies in
+ * memory, so a device's is elsewhere, as is that of a file whose directory is not ours.
+ */
+static int sidecar_place(const struct bs_config *cfg, char **ret, char *err, size_t err_cap)
 {
 	const char *name = strrchr(cfg->path, '/');
-	char *dir = NULL;
 	struct stat st;
-	int r;
+	char *dir;
 
+	*ret = NULL;
+	if (!cfg->sidecar_dir && strncmp(cfg->path, "mem:", 4) == 0)
+		return 0;
 	if (cfg->sidecar_dir)
 		dir = strdup(cfg->sidecar_dir);
-	else if (strncmp(cfg->path, "mem:", 4) == 0)
-		return cbw_new(&bs->cbw, bs, NULL, cfg);
-	else if (stat(cfg->path, &st) == 0 && S_ISBLK(st.st_mode))
-		dir = strdup("/var/tmp"); /* what is in /dev is in memory */
 	else
 		dir = name ? strndup(cfg->path, (size_t)(name - cfg->path) + 1) : strdup(".");
-	r = dir ? cbw_new(&bs->cbw, bs, dir, cfg) : -ENOMEM;
+	if (dir && !cfg->sidecar_dir && !cfg->read_only &&
+	    ((stat(cfg->path, &st) == 0 && S_ISBLK(st.st_mode)) || access(dir, W_OK | X_OK) < 0)) {
+		free(dir);
+		dir = strdup("/var/tmp");
+	}
+	if (!dir)
+		return bs_fail(err, err_cap, -ENOMEM, "%s: out of memory", cfg->path);
+	if (!cfg->read_only && access(dir, W_OK | X_OK) < 0) {
+		int r = bs_fail(err, err_cap, -errno,
+				"%s: %s: %s: give a directory for saved data that can be written "
+				"to",
+				cfg->path, dir, strerror(errno));
+
+		free(dir);
+		return r;
+	}
+	*ret = dir;
+	return 0;
+}
+
+/* Gives the backstore what preserved rods need. */
+static int keep_rods(struct backstore *bs, const struct bs_config *cfg, char *err, size_t err_cap)
+{
+	char *dir;
+	int r = sidecar_place(cfg, &dir, err, err_cap);
+
+	if (r < 0)
+		return r;
+	r = cbw_new(&bs->cbw, bs, dir, cfg);
+	if (r == 0 && !cfg->no_clones)
+		r = clones_new(&bs->clones, bs, cfg->clone_bytes);
+	if (r < 0)
+		bs_fail(err, err_cap, r, "%s: out of memory", cfg->path);
 	free(dir);
 	return r;
 }
@@ -97,13 +130,11 @@ int bs_open(struct backstore **ret, const struct bs_config *cfg, const struct bs
 	}
 	/* What is stored encrypted must not lie in a sidecar as it is. */
 	if (cfg->keep == ROD_KEEP_PRESERVE && !bs->encrypted) {
-		r = keep_rods(bs, cfg);
-		if (r == 0 && !cfg->no_clones)
-			r = clones_new(&bs->clones, bs, cfg->clone_bytes);
+		r = keep_rods(bs, cfg, err, err_cap);
 		if (r < 0) {
 			bs_uncreate(bs);
 			bs_close(bs);
-			return bs_fail(err, err_cap, r, "%s: out of memory", cfg->path);
+			return r;
 		}
 	}
 	*ret = bs;
@@ -171,6 +202,11 @@ int bs_size_now(struct backstore *bs, uint64_t *ret)
 uint64_t bs_size(const struct backstore *bs)
 {
 	return bs->size;
+}
+
+enum rod_keep bs_rod_keep(const struct backstore *bs)
+{
+	return bs->cbw ? ROD_KEEP_PRESERVE : ROD_KEEP_CANCEL;
 }
 
 const char *bs_path(const struct backstore *bs)

@@ -141,12 +141,13 @@ struct bs_config {
 	bool direct; /* O_DIRECT */
 	/* Of a file that is created: thin ones start as a hole, full ones with all their space. */
 	enum bs_provisioning provisioning;
-	bool encrypt;	   /* memory only: it holds ciphertext, under a key of this run */
-	const char *fault; /* fault injection, see fault.h; NULL: none */
-	enum rod_keep keep;
+	bool encrypt;	    /* memory only: it holds ciphertext, under a key of this run */
+	const char *fault;  /* fault injection, see fault.h; NULL: none */
+	enum rod_keep keep; /* encrypted ones cancel, whatever this says */
 	/*
 	 * PRESERVE: where saved data is put, a directory; NULL: beside a file, in memory
-	 * for memory, in /var/tmp for a device.  And how much of it there may be.
+	 * for memory, in /var/tmp for a device and where the file's directory cannot be
+	 * written to.  And how much of it there may be.
 	 */
 	const char *sidecar_dir;
 	uint64_t sidecar_bytes;	   /* 0: BS_SIDECAR_BYTES */
@@ -190,6 +191,7 @@ uint64_t bs_size(const struct backstore *bs); /* bytes */
 int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap);
 /* How many bytes the storage has by now, served or not; cheap, call each second. -errno. */
 int bs_size_now(struct backstore *bs, uint64_t *ret);
+enum rod_keep bs_rod_keep(const struct backstore *bs);
 const char *bs_path(const struct backstore *bs); /* as given */
 bool bs_read_only(const struct backstore *bs);
 bool bs_forgets(const struct backstore *bs); /* what it holds is gone when the process is */

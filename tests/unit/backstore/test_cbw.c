@@ -415,9 +415,10 @@ static void data_that_is_discarded_is_no_hole_of_the_rod(void)
 static void errors_of_a_save_cancel_whom_it_was_for(void)
 {
 	static const struct bs_config cases[] = {
-		{ .fault = "read-error:60K:512" },    { .sidecar_fault = "write-error:0:64K" },
-		{ .sidecar_fault = "enospc:0" },      { .sidecar_fault = "no such word" },
-		{ .sidecar_dir = "/nowhere/at/all" },
+		{ .fault = "read-error:60K:512" },
+		{ .sidecar_fault = "write-error:0:64K" },
+		{ .sidecar_fault = "enospc:0" },
+		{ .sidecar_fault = "no such word" },
 	};
 	struct rod *rod, *beside, *later;
 	struct tio t;
@@ -442,6 +443,27 @@ static void errors_of_a_save_cancel_whom_it_was_for(void)
 		rod_unref(later);
 		finish();
 	}
+}
+
+static void a_place_that_cannot_be_written_to_is_said_at_once(void)
+{
+	struct bs_config cfg = {
+		.path = "mem:", .size = SIZE, .block_size = 512, .sidecar_dir = "/nowhere/at/all"
+	};
+
+	begin();
+	CU_ASSERT_EQUAL(bs_open(&bs, &cfg, &fx.env, fx.err, sizeof(fx.err)), -ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fx.err, "/nowhere/at/all"));
+	cfg.sidecar_dir = fx.dir;
+	cfg.encrypt = true; /* it would lie there in the clear */
+	bs = must_open(&fx, &cfg);
+	CU_ASSERT_EQUAL(bs_rod_keep(bs), ROD_KEEP_CANCEL);
+	CU_ASSERT_EQUAL(bs_close(bs), 0);
+	cfg.encrypt = false;
+	bs = must_open(&fx, &cfg);
+	CU_ASSERT_EQUAL(bs_rod_keep(bs), ROD_KEEP_PRESERVE);
+	fill();
+	finish();
 }
 
 static void a_saved_chunk_that_cannot_be_read_is_an_error(void)
@@ -596,6 +618,8 @@ int main(int argc, char **argv)
 		  data_that_is_discarded_is_no_hole_of_the_rod },
 		{ "errors of a save cancel whom it was for",
 		  errors_of_a_save_cancel_whom_it_was_for },
+		{ "a place that cannot be written to is said at once",
+		  a_place_that_cannot_be_written_to_is_said_at_once },
 		{ "a saved chunk that cannot be read is an error",
 		  a_saved_chunk_that_cannot_be_read_is_an_error },
 		{ "writes over many chunks, in memory, files and with O_DIRECT",
