@@ -345,6 +345,45 @@ static void a_reader_behind_a_write_does_not_see_it(void)
 	free(got);
 }
 
+struct tread {
+	struct rod_io rio;
+	int res;
+	bool done;
+};
+
+static void was_read(struct rod_io *rio, int res)
+{
+	struct tread *t = (struct tread *)rio;
+
+	t->res = res;
+	t->done = true;
+}
+
+/* Its slot may be somebody else's by then. */
+static void a_reader_of_a_rod_cancelled_meanwhile_hears_of_it(void)
+{
+	for (unsigned saved = 0; saved < 2; saved++) {
+		struct tread t = { .rio = { .len = 4096, .done = was_read } };
+		struct rod *rod;
+
+		start_cfg((struct bs_config) { .fault = "read-delay:20",
+					       .sidecar_fault = "read-delay:20" });
+		rod = capture(0, CHUNK);
+		if (saved)
+			CU_ASSERT_EQUAL(change(IO_WRITE, 0, 512), 0);
+		t.rio.rod = rod;
+		t.rio.mem = mem;
+		rod_read(&t.rio);
+		run_for(&fx, 5);
+		CU_ASSERT(!t.done);
+		rod_cancel(rod);
+		run_until(&fx, &t.done);
+		CU_ASSERT_EQUAL(t.res, -ESTALE);
+		rod_unref(rod);
+		finish();
+	}
+}
+
 static void the_sidecar_at_its_limit_and_one_above(void)
 {
 	struct rod *rod, *other;
@@ -610,6 +649,8 @@ int main(int argc, char **argv)
 		  a_capture_during_a_save_gets_a_version_of_its_own },
 		{ "a reader behind a write does not see it",
 		  a_reader_behind_a_write_does_not_see_it },
+		{ "a reader of a rod cancelled meanwhile hears of it",
+		  a_reader_of_a_rod_cancelled_meanwhile_hears_of_it },
 		{ "the sidecar at its limit and one above",
 		  the_sidecar_at_its_limit_and_one_above },
 		{ "chunks of zeros take no slot, up to a limit",
