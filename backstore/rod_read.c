@@ -61,8 +61,6 @@ static void kept_read(struct io *io, int res)
 {
 	struct rod_io *rio = container_of(io, struct rod_io, io);
 
-	if (res == 0 && rio->rod->cancelled)
-		res = -ESTALE; /* the slot may have been somebody else's */
 	if (res < 0) {
 		rio->done(rio, res);
 		return;
@@ -90,7 +88,10 @@ static void disk_read(struct io *io, int res)
 	step(rio);
 }
 
-/* Never calls done: that would be inside of rod_read. */
+/*
+ * Of a rod that was cancelled meanwhile what was read may have been somebody else's: each
+ * turn looks.  Never calls done: that would be inside of rod_read.
+ */
 static void step(struct rod_io *rio)
 {
 	const struct rod *rod = rio->rod;
