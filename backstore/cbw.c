@@ -5,7 +5,7 @@
  * - No byte of a rod is written before a version that the rod uses is complete: the
  *   write holds the fence over its range, so every rod that holds a byte of it was
  *   captured before; the guard sees it in the tree and has each chunk saved of which
- *   some such rod is newer than the last version.  A capture over the range waits for
+ *   some such rod is newer than the last complete version.  A capture over the range waits for
  *   the fence, so what the guard has looked at stays so.
  * - A version is read from the disk without a fence.  Writes that run meanwhile in the
  *   same chunk may tear it, but only where no rod that uses it has a byte: such a rod
@@ -139,16 +139,19 @@ static struct rod *node_rod(struct itree_node *n)
 	return container_of(n, struct rod_part, node)->rod;
 }
 
+static bool is_complete(const struct version *v)
+{
+	return v->slot != SLOT_NONE;
+}
+
+/* Of the last complete version; 0: there is none. */
 static uint64_t last_seq(const struct chunk *ch)
 {
 	const struct version *v = ch ? TAILQ_LAST(&ch->versions, version_list) : NULL;
 
+	if (v && !is_complete(v))
+		v = TAILQ_PREV(v, version_list, link);
 	return v ? v->seq : 0;
-}
-
-static bool is_complete(const struct version *v)
-{
-	return v->slot != SLOT_NONE;
 }
 
 /* The version that the rod reads this chunk from, once it is complete; NULL: none. */
@@ -403,7 +406,7 @@ static bool next_piece(const struct cbw *cbw, uint64_t from, uint64_t end, struc
 	return true;
 }
 
-/* Is there a rod with a byte of the piece that no version is for? */
+/* Is there a rod with a byte of the piece that no complete version is for? */
 static bool unsaved(const struct cbw *cbw, const struct chunk *ch, struct byte_range piece)
 {
 	return itree_find_above(&cbw->bs->guard, piece.off, piece.len, last_seq(ch)) != NULL;
@@ -435,14 +438,14 @@ bool cbw_pass(struct cbw *cbw, struct io *io)
 		struct chunk *ch = chunk_at(cbw, piece.off);
 
 		io->looked = piece.off;
+		if (!unsaved(cbw, ch, piece)) {
+			io->looked += piece.len;
+			continue;
+		}
 		if (ch && ch->saving) {
 			join(&ch->first, &ch->last, io);
 			save_ahead(cbw, piece.off + piece.len, end);
 			return false;
-		}
-		if (!unsaved(cbw, ch, piece)) {
-			io->looked += piece.len;
-			continue;
 		}
 		if (!get_memory(cbw)) {
 			cbw->bs->stats.save_errors++;

@@ -221,6 +221,27 @@ static void a_write_joins_a_save_that_runs(void)
 	finish();
 }
 
+static void a_write_does_not_wait_for_a_save_for_others(void)
+{
+	struct rod *first, *second;
+	struct tio a, b;
+
+	start("read-delay:30");
+	first = capture(0, 4096);
+	CU_ASSERT_EQUAL(change(IO_WRITE, 0, 512), 0);
+	second = capture(8192, 4096);
+	change_later(&a, IO_WRITE, 8192, 512);
+	change_later(&b, IO_WRITE, 1024, 512); /* saved already */
+	run_until(&fx, &b.done);
+	CU_ASSERT(!a.done);
+	run_until(&fx, &a.done);
+	CU_ASSERT(shows_one(first, 0, 4096));
+	CU_ASSERT(shows_one(second, 8192, 4096));
+	rod_unref(first);
+	rod_unref(second);
+	finish();
+}
+
 static void a_version_serves_all_rods_that_share_it(void)
 {
 	struct rod *rods[4];
@@ -640,6 +661,8 @@ int main(int argc, char **argv)
 		  the_chunks_at_the_edges_are_saved_and_no_others },
 		{ "torn neighbours are nobody's", torn_neighbours_are_nobodys },
 		{ "a write joins a save that runs", a_write_joins_a_save_that_runs },
+		{ "a write does not wait for a save for others",
+		  a_write_does_not_wait_for_a_save_for_others },
 		{ "a version serves all rods that share it",
 		  a_version_serves_all_rods_that_share_it },
 		{ "parts of one rod in one chunk, and out of order",
