@@ -15,7 +15,7 @@ static void populate_done(struct capture *c, int res)
 	struct cm_op *op = (struct cm_op *)((char *)c - offsetof(struct cm_op, capture));
 	const struct lu_info *info = &op->lu->info;
 	struct rod_token proto = {
-		.type = ROD_TYPE_PIT_CHANGE_VULNERABLE,
+		.type = op->rod_type,
 		.bytes = op->blocks * info->block_size,
 		.naa = info->naa,
 		.naa_len = info->naa_len,

@@ -31,7 +31,10 @@ struct config_lun {
 	uint32_t physical_block_size; /* 0: the storage's */
 	bool read_only, removable, direct, encrypt, unmap;
 	enum bs_provisioning provisioning;
-	char *serial, *fault; /* NULL: derived; none */
+	enum rod_keep keep;
+	uint64_t sidecar_bytes, clone_bytes; /* 0: no clones */
+	char *sidecar;			     /* NULL: chosen by the backstore */
+	char *serial, *fault;		     /* NULL: derived; none */
 	struct lu_tpc_config tpc;
 };
 

@@ -20,6 +20,7 @@ static bool is_power_of_two(const char *value);
 static bool is_printable(const char *value);
 
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const keeps[] = { "preserve", "cancel", NULL };
 static const char *const provisionings[] = { "auto", "thin", "full", NULL };
 
 /* One row; min and max as in struct config_key. */
@@ -93,6 +94,11 @@ static const struct config_key lun_keys[] = {
 	{ KEY("direct", config_lun, direct, KEY_BOOL, 0, 0) },
 	{ KEY("provisioning", config_lun, provisioning, KEY_WORD, 0, 0), .words = provisionings,
 	  .check_says = "must be auto, thin or full" },
+	{ KEY("point-in-time", config_lun, keep, KEY_WORD, 0, 0), .words = keeps,
+	  .check_says = "must be preserve or cancel" },
+	{ KEY("sidecar", config_lun, sidecar, KEY_TEXT, 1, 4000) },
+	{ KEY("sidecar-size", config_lun, sidecar_bytes, KEY_SIZE, 64 << 10, 1ull << 46) },
+	{ KEY("clone-size", config_lun, clone_bytes, KEY_SIZE, 0, 1ull << 50) },
 	{ KEY("serial", config_lun, serial, KEY_TEXT, 1, 36), .check = is_printable,
 	  .check_says = "must be printable ASCII" },
 	{ KEY("fault", config_lun, fault, KEY_TEXT, 1, 1024) },

@@ -12,13 +12,18 @@
 
 void config_lun_init(struct config_lun *lun)
 {
-	*lun = (struct config_lun) { .block_size = 512, .unmap = true, .tpc = lu_tpc_defaults };
+	*lun = (struct config_lun) { .block_size = 512,
+				     .unmap = true,
+				     .sidecar_bytes = BS_SIDECAR_BYTES,
+				     .clone_bytes = BS_CLONE_BYTES,
+				     .tpc = lu_tpc_defaults };
 }
 
 void config_lun_done(struct config_lun *lun)
 {
 	free(lun->path);
 	free(lun->serial);
+	free(lun->sidecar);
 	free(lun->fault);
 }
 
@@ -55,7 +60,8 @@ static int set_option(struct config_lun *lun, char *part, char sep, char *err, s
 		snprintf(err, err_cap,
 			 "unknown option \"%.100s\"; there are size=, block-size=, "
 			 "physical-block-size=, read-only, removable, encrypt, direct, "
-			 "provisioning=, unmap=, serial=, fault=, "
+			 "provisioning=, unmap=, point-in-time=, sidecar=, sidecar-size=, "
+			 "clone-size=, serial=, fault=, "
 			 "odx.KEY=; %s in the path is written \\%c",
 			 part, sep == ',' ? "a comma" : "a semicolon", sep);
 		return -EINVAL;

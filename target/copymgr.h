@@ -54,6 +54,7 @@ struct cm_op {
 	struct copy copy;
 
 	/* POPULATE TOKEN, WRITE USING TOKEN */
+	uint32_t rod_type;	   /* PT: what it makes */
 	struct byte_range *ranges; /* allocated, n of them */
 	unsigned n;
 	uint64_t blocks; /* asked for, in blocks of this LU */

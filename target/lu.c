@@ -107,6 +107,11 @@ static void fill_info(struct lu *lu, const struct lu_config *cfg, const struct l
 			    .max_copies = tpc->results_per_nexus,
 			    .rod_types = { ROD_TYPE_PIT_CHANGE_VULNERABLE } },
 	};
+	/* Kept through writes; that it ends when there is no room left is the lifetime's rule. */
+	if (lu->bs && bs_rod_keep(lu->bs) == ROD_KEEP_PRESERVE) {
+		i->limits.rod_types[0] = ROD_TYPE_PIT_DEFAULT;
+		i->limits.rod_types[1] = ROD_TYPE_PIT_PERSISTENT;
+	}
 	lu_space_info(lu, i);
 	fill_atomic(lu, i);
 	snprintf(i->serial, sizeof(i->serial), "%s", cfg->serial);

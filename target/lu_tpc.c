@@ -106,10 +106,19 @@ static struct sense judge_ranges(struct lu *lu, const struct tpc_ranges *r, uint
 				ret_blocks);
 }
 
-/* A type that PT may be asked for: what we make, or "any" (wire-format 2.2). */
-static bool rod_type_made(uint32_t type)
+/*
+ * The type of ROD that PT makes: ours, if none is asked for; the one that lives longest
+ * if any will do (wire-format 2.2, 4.3).  0: not one that we make.
+ */
+static uint32_t rod_type_to_make(const struct lu *lu, const struct tpc_pt *pt)
 {
-	return type == ROD_TYPE_PIT_CHANGE_VULNERABLE || type == ROD_TYPE_PIT_ANY;
+	const uint32_t *types = lu->info.limits.rod_types;
+
+	if (!pt->rtv)
+		return types[0];
+	if (pt->rod_type == ROD_TYPE_PIT_ANY)
+		return types[1] ? types[1] : types[0];
+	return pt->rod_type == types[0] || pt->rod_type == types[1] ? pt->rod_type : 0;
 }
 
 static struct sense judge_pt(struct lu *lu, const struct task *task, struct cm_op *op)
@@ -122,7 +131,8 @@ static struct sense judge_pt(struct lu *lu, const struct task *task, struct cm_o
 		return s;
 	if (pt.timeout > cfg->max_timeout_s)
 		return sense_pl(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 4);
-	if (pt.rtv && !rod_type_made(pt.rod_type))
+	op->rod_type = rod_type_to_make(lu, &pt);
+	if (!op->rod_type)
 		return sense_pl(ASC_INVALID_FIELD_IN_PARAMETER_LIST, 8);
 	s = judge_ranges(lu, &pt.ranges, &op->blocks);
 	if (!sense_is_good(s))
@@ -184,10 +194,11 @@ static struct sense judge_wut(struct lu *lu, const struct task *task, struct cm_
 	if (!set_ranges(op, &wut.ranges, todo))
 		return sense_from_errno(-ENOMEM, DATA_WRITE);
 	/*
-	 * Writing over the ROD's own source would cancel it half way: cancel it now,
-	 * with nothing written.
+	 * Where RODs are cancelled, writing over this one's own source would do it half
+	 * way: cancel it now, with nothing written.
 	 */
-	if (!op->use.zero && rod_touches(op->use.rod, lu->bs, op->ranges, op->n)) {
+	if (!op->use.zero && bs_rod_keep(lu->bs) == ROD_KEEP_CANCEL &&
+	    rod_touches(op->use.rod, lu->bs, op->ranges, op->n)) {
 		rod_cancel(op->use.rod);
 		return sense_pl(ASC_TOKEN_CANCELLED, 16);
 	}

@@ -263,6 +263,13 @@ static unsigned dead_reason(const struct token_registry *reg, uint64_t id,
  * The order of wire-format 7.6, but the type before "corrupt": a token whose type
  * we never issue is refused for that, whatever else it says (9.2 row 16).
  */
+/* The types that PT makes here, on one LUN or another. */
+static bool is_ours(uint32_t type)
+{
+	return type == ROD_TYPE_PIT_DEFAULT || type == ROD_TYPE_PIT_CHANGE_VULNERABLE ||
+	       type == ROD_TYPE_PIT_PERSISTENT;
+}
+
 struct sense token_acquire(struct token_registry *reg, const uint8_t token[ROD_TOKEN_LEN],
 			   struct token_use *ret)
 {
@@ -275,7 +282,7 @@ struct sense token_acquire(struct token_registry *reg, const uint8_t token[ROD_T
 		*ret = (struct token_use) { .rod = rod_zero(), .bytes = UINT64_MAX, .zero = true };
 		return sense_good();
 	}
-	if (get_be32(token) != ROD_TYPE_PIT_CHANGE_VULNERABLE)
+	if (!is_ours(get_be32(token)))
 		return bad_token(reg, ASC_TOKEN_TYPE_UNSUPPORTED);
 	HASH_FIND(hh, reg->live, &id, sizeof(id), t);
 	if (!t) {

@@ -247,7 +247,11 @@ static int open_lun(struct odxd *d, struct target *target, const struct config_l
 		.encrypt = lun->encrypt,
 		.provisioning = lun->provisioning,
 		.fault = lun->fault,
-		.keep = ROD_KEEP_CANCEL,
+		.keep = lun->keep,
+		.sidecar_dir = lun->sidecar,
+		.sidecar_bytes = lun->sidecar_bytes,
+		.clone_bytes = lun->clone_bytes,
+		.no_clones = lun->clone_bytes == 0,
 	};
 	const struct lu_config unit = {
 		.lun = lun->lun,

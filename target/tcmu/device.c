@@ -120,7 +120,11 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 		.encrypt = lun->encrypt,
 		.provisioning = lun->provisioning,
 		.fault = lun->fault,
-		.keep = ROD_KEEP_CANCEL,
+		.keep = lun->keep,
+		.sidecar_dir = lun->sidecar,
+		.sidecar_bytes = lun->sidecar_bytes,
+		.clone_bytes = lun->clone_bytes,
+		.no_clones = lun->clone_bytes == 0,
 	};
 	char stand_in[WWN_STAND_IN_LEN + 1];
 	struct joining j = {

@@ -65,6 +65,7 @@ static void test_everything(void)
 		"copy { chunk = 64K window = 3 copies = 2 }\n"
 		"lun 7 { path = \"/b\" block-size = 4096 physical-block-size = 8K read-only = yes "
 		"direct = on removable = on provisioning = full\n"
+		"        point-in-time = cancel sidecar = \"/s\" sidecar-size = 2M clone-size = 0\n"
 		"        serial = \"S 1\" fault = \"short:3\" }\n"
 		"lun 2 { path = \"/a\" size = \"20G\"\n"
 		"  odx { enabled = false max-ranges = 9 max-token = 1G optimal = 1M\n"
@@ -114,6 +115,11 @@ static void test_everything(void)
 	CU_ASSERT_EQUAL(t->luns[1].block_size, 4096);
 	CU_ASSERT(t->luns[1].read_only && t->luns[1].direct);
 	CU_ASSERT_EQUAL(t->luns[0].provisioning, BS_AUTO);
+	CU_ASSERT(t->luns[0].keep == ROD_KEEP_PRESERVE && t->luns[1].keep == ROD_KEEP_CANCEL);
+	CU_ASSERT_PTR_NULL(t->luns[0].sidecar);
+	CU_ASSERT_STRING_EQUAL(t->luns[1].sidecar, "/s");
+	CU_ASSERT_EQUAL(t->luns[1].sidecar_bytes, 2u << 20);
+	CU_ASSERT_EQUAL(t->luns[1].clone_bytes, 0);
 	CU_ASSERT_EQUAL(t->luns[1].provisioning, BS_FULL);
 	CU_ASSERT_STRING_EQUAL(t->luns[1].serial, "S 1");
 	CU_ASSERT_STRING_EQUAL(t->luns[1].fault, "short:3");
