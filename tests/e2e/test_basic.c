@@ -134,7 +134,7 @@ static void vpd_limits(void)
 	struct vpd_b0 b0 = { .max_transfer_blocks = 1 };
 	struct answer a = inquiry(b.in, 0, true, 0x8f, buf, 255);
 	unsigned ours = 0;
-	bool vulnerable = false;
+	unsigned kept = 0;
 
 	/* Windows' length, then all of it. */
 	CHECK_GOOD(a);
@@ -155,11 +155,12 @@ static void vpd_limits(void)
 			 (p.commands[i].sa == 0x10 || p.commands[i].sa == 0x11)) ||
 			(p.commands[i].opcode == 0x84 && p.commands[i].sa == 0x07);
 	CU_ASSERT_EQUAL(ours, 3);
-	/* Rods are cancelled when the source is written: say so honestly. */
+	/* Rods are kept when the source is written. */
 	for (unsigned i = 0; i < p.nrod_types; i++)
-		vulnerable = vulnerable || (p.rod_types[i].type == ROD_TYPE_PIT_CHANGE_VULNERABLE &&
-					    p.rod_types[i].in && p.rod_types[i].out);
-	CU_ASSERT(vulnerable);
+		kept += (p.rod_types[i].type == ROD_TYPE_PIT_DEFAULT ||
+			 p.rod_types[i].type == ROD_TYPE_PIT_PERSISTENT) &&
+			p.rod_types[i].in && p.rod_types[i].out;
+	CU_ASSERT_EQUAL(kept, 2);
 	CU_ASSERT_EQUAL(p.remote_tokens, 0);
 	a = inquiry(b.in, 0, true, 0xb0, buf, 255);
 	CHECK_GOOD(a);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A rod whose source is written after POPULATE TOKEN is cancelled: its WUT is
- * 5/23/08 and writes nothing, whoever wrote and by whatever command.
+ * The source is written after POPULATE TOKEN, by whoever and by whatever command.  With
+ * point-in-time=cancel the rod is cancelled: its WUT is 5/23/08 and writes nothing.  With
+ * preserve the token goes on giving the old data.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include "client.h"
 
 #define SIZE (16 * MIB)
+
+static const char *point_in_time = "cancel";
 
 struct scene {
 	struct odxd *o;
@@ -25,8 +28,10 @@ static const struct tpc_range to = { 5000, 128 };
 static struct scene scene(void)
 {
 	struct scene b = { .src = make_filled("src", SIZE, 1), .dst = make_filled("dst", SIZE, 2) };
+	char spec[512];
 
-	b.o = ODXD("--lun", b.src, "--lun", b.dst);
+	snprintf(spec, sizeof(spec), "%s,point-in-time=%s", b.src, point_in_time);
+	b.o = ODXD("--lun", spec, "--lun", b.dst);
 	b.in = login_clear(b.o, 2);
 	b.other = login_clear(b.o, 2);
 	CU_ASSERT(take_token(b.in, 0, 1, rod, 2, b.token));
@@ -40,8 +45,14 @@ static void scene_done(struct scene *b)
 	odxd_stop(b->o);
 }
 
+static void check_alive(struct scene *b);
+
 static void check_cancelled(struct scene *b)
 {
+	if (strcmp(point_in_time, "preserve") == 0) {
+		check_alive(b);
+		return;
+	}
 	CHECK_ILLEGAL(wut(b->in, 1, 2, b->token, 0, &to, 1), ASC_TOKEN_CANCELLED);
 	CU_ASSERT(rrti_is(b->in, 1, 2, 0x11, TPC_FAILED, 0));
 	CHECK_ILLEGAL(wut(b->other, 1, 2, b->token, 0, &to, 1), ASC_TOKEN_CANCELLED);
@@ -205,7 +216,7 @@ static void all_tokens_of_a_range(void)
 static void write_during_wut(void)
 {
 	const char *src = make_filled("src", SIZE, 1), *dst = make_filled("dst", SIZE, 2);
-	char spec[512];
+	char spec[512], from[512];
 	struct odxd *o;
 	struct initiator *in, *other;
 	struct tpc_range r = RANGE(0, 24576);
@@ -217,7 +228,8 @@ static void write_during_wut(void)
 	uint64_t count;
 
 	snprintf(spec, sizeof(spec), "%s,fault=rate:8M", dst);
-	o = ODXD("--lun", src, "--lun", spec);
+	snprintf(from, sizeof(from), "%s,point-in-time=%s", src, point_in_time);
+	o = ODXD("--lun", from, "--lun", spec);
 	in = login_clear(o, 2);
 	other = login_clear(o, 2);
 	CU_ASSERT(take_token(in, 0, 1, &r, 1, token));
@@ -243,8 +255,13 @@ static void write_during_wut(void)
 	CU_ASSERT(file_is(dst, 12 * MIB, SIZE - 12 * MIB, 12 * MIB, 2));
 	CU_ASSERT(file_is(src, 24000 * 512, 64 * 512, 0, 9));
 	r = RANGE(0, 64);
-	CHECK_ILLEGAL(wut(in, 1, 3, token, count % 24576, &r, 1), ASC_TOKEN_CANCELLED);
-	CU_ASSERT(rrti_is(in, 1, 3, 0x11, TPC_FAILED, 0));
+	if (strcmp(point_in_time, "preserve") == 0) {
+		CHECK_GOOD(wut(in, 1, 3, token, 24000, &r, 1));
+		CU_ASSERT(file_is(dst, 0, 64 * 512, 24000 * 512, 1));
+	} else {
+		CHECK_ILLEGAL(wut(in, 1, 3, token, count % 24576, &r, 1), ASC_TOKEN_CANCELLED);
+		CU_ASSERT(rrti_is(in, 1, 3, 0x11, TPC_FAILED, 0));
+	}
 	initiator_close(other);
 	initiator_close(in);
 	odxd_stop(o);
@@ -262,7 +279,8 @@ static void write_under_way(void)
 	struct initiator_cmd write;
 	struct answer a;
 
-	snprintf(spec, sizeof(spec), "%s,fault=write-delay:400", src);
+	snprintf(spec, sizeof(spec), "%s,fault=write-delay:400,point-in-time=%s", src,
+		 point_in_time);
 	o = ODXD("--lun", spec, "--lun", dst);
 	in = login_clear(o, 2);
 	pattern_fill(data, 1000 * 512, 256 * 512, 9);
@@ -284,6 +302,53 @@ static void write_under_way(void)
 	odxd_stop(o);
 }
 
+static void preserved(void (*scene_of)(void))
+{
+	point_in_time = "preserve";
+	scene_of();
+	point_in_time = "cancel";
+}
+
+static void preserve_writes(void)
+{
+	preserved(write_same_session);
+	preserved(write_other_session);
+	preserved(write_same_data);
+	preserved(write_around);
+	preserved(write_across);
+}
+
+static void preserve_wuts(void)
+{
+	preserved(another_wut);
+	preserved(zero_wut);
+}
+
+static void preserve_during_wut(void)
+{
+	preserved(write_during_wut);
+	preserved(write_under_way);
+}
+
+/* Source and destination overlap: as if from a snapshot, and as often as one likes. */
+static void preserve_over_itself(void)
+{
+	struct tpc_range from = RANGE(1000, 4096), into = RANGE(2000, 4096);
+	uint8_t token[ROD_TOKEN_LEN];
+	struct scene b;
+
+	point_in_time = "preserve";
+	b = scene();
+	CU_ASSERT(take_token(b.in, 0, 5, &from, 1, token));
+	CHECK_GOOD(wut(b.in, 0, 6, token, 0, &into, 1));
+	CU_ASSERT(file_is(b.src, 2000 * 512, 4096 * 512, 1000 * 512, 1));
+	into.lba = 500;
+	CHECK_GOOD(wut(b.other, 0, 7, token, 0, &into, 1));
+	CU_ASSERT(file_is(b.src, 500 * 512, 4096 * 512, 1000 * 512, 1));
+	scene_done(&b);
+	point_in_time = "cancel";
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -300,6 +365,10 @@ int main(int argc, char **argv)
 		{ "every token of the range dies", all_tokens_of_a_range },
 		{ "a WRITE in the middle of a WUT: never new data", write_during_wut },
 		{ "a WRITE under way when PT comes: all of it or none", write_under_way },
+		{ "preserved: WRITEs, the old data arrives", preserve_writes },
+		{ "preserved: WUTs into the source, the old data arrives", preserve_wuts },
+		{ "preserved: a WRITE in the middle of WUT and PT", preserve_during_wut },
+		{ "preserved: a WUT over its own source is exact", preserve_over_itself },
 		TEST_END
 	};
 

@@ -214,7 +214,7 @@ static void use_keeps_alive(void)
 
 static void cancelled(void)
 {
-	struct odxd *o = start("");
+	struct odxd *o = start(",point-in-time=cancel");
 	struct initiator *in = session(o);
 	uint8_t token[ROD_TOKEN_LEN];
 
@@ -356,7 +356,7 @@ static void token_form(void)
 	CU_ASSERT(take_one(in, 0, 1, 0, 8, 0, a));
 	CU_ASSERT(take_one(in, 0, 2, 0, 8, 0, b));
 	CU_ASSERT(rod_token_decode(a, &t));
-	CU_ASSERT_EQUAL(t.type, ROD_TYPE_PIT_CHANGE_VULNERABLE);
+	CU_ASSERT_EQUAL(t.type, ROD_TYPE_PIT_DEFAULT);
 	CU_ASSERT_EQUAL(t.bytes, 8 * 512);
 	CU_ASSERT_EQUAL(t.block_size, 512);
 	CU_ASSERT(!rod_token_is_zero(a));

@@ -212,20 +212,34 @@ static struct answer pt_type(struct bench *b, bool rtv, uint32_t type)
 
 static void row9_rod_type(void)
 {
-	struct bench b = bench_start(SIZE, "", "");
-	static const uint32_t bad[] = { ROD_TYPE_AUR, ROD_TYPE_ZERO, 0, 0x12345678,
-					ROD_TYPE_PIT_PERSISTENT };
+	static const struct {
+		const char *option;
+		uint32_t bad[6], good[2];
+	} cases[] = {
+		{ "",
+		  { ROD_TYPE_AUR, ROD_TYPE_ZERO, 0, 0x12345678, ROD_TYPE_PIT_CHANGE_VULNERABLE },
+		  { ROD_TYPE_PIT_DEFAULT, ROD_TYPE_PIT_PERSISTENT } },
+		{ ",point-in-time=cancel",
+		  { ROD_TYPE_AUR, ROD_TYPE_ZERO, 0, 0x12345678, ROD_TYPE_PIT_PERSISTENT,
+		    ROD_TYPE_PIT_DEFAULT },
+		  { ROD_TYPE_PIT_CHANGE_VULNERABLE, ROD_TYPE_PIT_ANY } },
+	};
 
-	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct answer a = pt_type(&b, true, bad[i]);
+	for (unsigned k = 0; k < 2; k++) {
+		struct bench b = bench_start(SIZE, cases[k].option, "");
 
-		CHECK_ILLEGAL(a, ASC_INVALID_FIELD_IN_PARAMETER_LIST);
-		CU_ASSERT(answer_pl_ptr("ROD TYPE", a, 8));
+		for (unsigned i = 0; i < 6; i++) {
+			struct answer a = pt_type(&b, true, cases[k].bad[i]);
+
+			CHECK_ILLEGAL(a, ASC_INVALID_FIELD_IN_PARAMETER_LIST);
+			CU_ASSERT(answer_pl_ptr("ROD TYPE", a, 8));
+		}
+		CHECK_GOOD(pt_type(&b, false, 0xdeadbeef));
+		CHECK_GOOD(pt_type(&b, true, cases[k].good[0]));
+		CHECK_GOOD(pt_type(&b, true, cases[k].good[1]));
+		CHECK_GOOD(pt_type(&b, true, ROD_TYPE_PIT_ANY));
+		bench_done(&b);
 	}
-	CHECK_GOOD(pt_type(&b, false, 0xdeadbeef));
-	CHECK_GOOD(pt_type(&b, true, ROD_TYPE_PIT_CHANGE_VULNERABLE));
-	CHECK_GOOD(pt_type(&b, true, ROD_TYPE_PIT_ANY));
-	bench_done(&b);
 }
 
 static void row10_sum_above_limit(void)
