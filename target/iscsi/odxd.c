@@ -185,7 +185,7 @@ static void raise_descriptor_limit(const struct config *cfg)
 	struct rlimit lim;
 
 	for (unsigned i = 0; i < cfg->ntargets; i++)
-		want += 2 * cfg->targets[i].nluns;
+		want += 4 * cfg->targets[i].nluns; /* the file, saved data, shared blocks */
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur >= want)
 		return;
 	lim.rlim_cur = want < lim.rlim_max ? want : lim.rlim_max;
