@@ -174,6 +174,15 @@ scsi_device() {
 	return 1
 }
 
+# shellcheck disable=SC2034 # the tests use it
+initiator=iqn.1993-08.org.debian:01:odx
+
+# The kernel's own initiator, by that name; iscsid reads it once, when it starts.
+initiator_start() {
+	echo "InitiatorName=$initiator" >/etc/iscsi/initiatorname.iscsi
+	pidof iscsid >/dev/null || setsid iscsid 8>&- 9>&-
+}
+
 # portal NAME...: the backstores become LUNs 0, 1, ... of $iqn on port 3260, for anybody.
 portal() {
 	local attribute

@@ -65,7 +65,7 @@ if [ ! -x /odx/odxd ]; then
 	not_ok "$VM_SCRIPT" "there is no odxd in the build tree"
 	exit 1
 fi
-pidof iscsid >/dev/null || setsid iscsid 8>&- 9>&-
+initiator_start
 check "odxd starts" start_odxd
 check "discovery" iscsiadm -m discovery -t sendtargets -p 127.0.0.1:3261
 check "login" iscsiadm -m node -T iqn.2001-04.com.example:odxd -p 127.0.0.1:3261 --login

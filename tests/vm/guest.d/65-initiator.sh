@@ -6,13 +6,11 @@
 . /odx/guest-lib.sh
 need_handler
 fresh
-initiator=iqn.1993-08.org.debian:01:odx
 rm -rf /etc/rtslib-fb-target/pr
-check "the recipe of configs/" env TARGET="$iqn" INITIATOR=$initiator CHAP_USER=host1 \
+check "the recipe of configs/" env TARGET="$iqn" INITIATOR="$initiator" CHAP_USER=host1 \
 	CHAP_SECRET=secret-secret bash /odx/targetcli-recipe.sh fs=256M:/srv/fs.img
 
-echo "InitiatorName=$initiator" >/etc/iscsi/initiatorname.iscsi
-pidof iscsid >/dev/null || setsid iscsid 8>&- 9>&-
+initiator_start
 
 node() { iscsiadm -m node -T "$iqn" -p 127.0.0.1 "$@"; }
 # chap SECRET
