@@ -74,6 +74,13 @@ void config_lun_init(struct config_lun *lun);
 void config_lun_done(struct config_lun *lun);
 
 /*
+ * What a LUN's storage is opened with and its logical unit made of, for both front ends;
+ * what only they know is theirs to add.  The strings are @lun's.
+ */
+struct bs_config config_lun_store(const struct config_lun *lun);
+struct lu_config config_lun_unit(const struct config_lun *lun);
+
+/*
  * Puts "PATH[,KEY=VALUE]..." into @lun, fresh from config_lun_init or with other
  * defaults; see config_add_lun for the form, in which @sep stands for the comma.  -EINVAL and
  * -ENOMEM with a reason; @lun is then only good for config_lun_done.

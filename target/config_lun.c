@@ -27,6 +27,39 @@ void config_lun_done(struct config_lun *lun)
 	free(lun->fault);
 }
 
+struct bs_config config_lun_store(const struct config_lun *lun)
+{
+	return (struct bs_config) {
+		.path = lun->path,
+		.size = lun->size,
+		.block_size = lun->block_size,
+		.read_only = lun->read_only,
+		.direct = lun->direct,
+		.encrypt = lun->encrypt,
+		.provisioning = lun->provisioning,
+		.fault = lun->fault,
+		.keep = lun->keep,
+		.sidecar_dir = lun->sidecar,
+		.sidecar_bytes = lun->sidecar_bytes,
+		.clone_bytes = lun->clone_bytes,
+		.no_clones = lun->clone_bytes == 0,
+	};
+}
+
+struct lu_config config_lun_unit(const struct config_lun *lun)
+{
+	return (struct lu_config) {
+		.lun = lun->lun,
+		.block_size = lun->block_size,
+		.physical_block_size = lun->physical_block_size,
+		.no_unmap = !lun->unmap,
+		.serial = lun->serial,
+		.read_only = lun->read_only,
+		.removable = lun->removable,
+		.tpc = lun->tpc,
+	};
+}
+
 /*
  * Cuts the next part off @*spec at a @sep that has no backslash before it, and takes
  * the backslashes out.  NULL at the end.

@@ -508,22 +508,28 @@ void task_end(struct task *task)
 	target_task_ended(lu->target);
 }
 
-void task_finish(struct task *task, struct sense s)
+/* Its status is set; the task may be gone after done. */
+static void piece_over(struct task *task)
 {
 	struct lu *lu = task->lu;
 
 	assert(task->running);
 	task->running = false;
 	task->cancel = NULL;
-	set_status(task, s);
 	if (task->aborted)
 		task->status = SAM_TASK_ABORTED;
-	else if (!sense_is_good(s))
+	task->done(task);
+	lu_clear_poll(lu);
+}
+
+void task_finish(struct task *task, struct sense s)
+{
+	set_status(task, s);
+	if (!task->aborted && !sense_is_good(s))
 		log_debug("LUN %u: %s from %s: %x/%02x/%02x %s", task->lu->cfg.lun,
 			  task->req.op->name, task->nexus->initiator, s.key, s.asc, s.ascq,
 			  sense_text(s));
-	task->done(task);
-	lu_clear_poll(lu);
+	piece_over(task);
 }
 
 static void finish_posted(struct ring_post *post)
@@ -542,16 +548,7 @@ void task_finish_later(struct task *task, struct sense s)
 
 static void status_posted(struct ring_post *post)
 {
-	struct task *task = (struct task *)((char *)post - offsetof(struct task, post));
-	struct lu *lu = task->lu;
-
-	assert(task->running);
-	task->running = false;
-	task->cancel = NULL;
-	if (task->aborted)
-		task->status = SAM_TASK_ABORTED;
-	task->done(task);
-	lu_clear_poll(lu);
+	piece_over((struct task *)((char *)post - offsetof(struct task, post)));
 }
 
 void task_finish_status(struct task *task, uint8_t status)

@@ -238,35 +238,12 @@ static int listen_all(struct odxd *d)
 static int open_lun(struct odxd *d, struct target *target, const struct config_lun *lun,
 		    const char *state_dir)
 {
-	const struct bs_config store = {
-		.path = lun->path,
-		.size = lun->size,
-		.block_size = lun->block_size,
-		.read_only = lun->read_only,
-		.direct = lun->direct,
-		.encrypt = lun->encrypt,
-		.provisioning = lun->provisioning,
-		.fault = lun->fault,
-		.keep = lun->keep,
-		.sidecar_dir = lun->sidecar,
-		.sidecar_bytes = lun->sidecar_bytes,
-		.clone_bytes = lun->clone_bytes,
-		.no_clones = lun->clone_bytes == 0,
-	};
-	const struct lu_config unit = {
-		.lun = lun->lun,
-		.block_size = lun->block_size,
-		.physical_block_size = lun->physical_block_size,
-		.no_unmap = !lun->unmap,
-		.serial = lun->serial,
-		.read_only = lun->read_only,
-		.removable = lun->removable,
-		.state_dir = state_dir,
-		.tpc = lun->tpc,
-	};
+	const struct bs_config store = config_lun_store(lun);
+	struct lu_config unit = config_lun_unit(lun);
 	struct backstore *bs;
 	char err[512];
 
+	unit.state_dir = state_dir;
 	if (bs_open(&bs, &store, &d->env, err, sizeof(err)) < 0)
 		return complain("%s", err);
 	if (target_add_lu(target, bs, &unit, err, sizeof(err)) < 0) {

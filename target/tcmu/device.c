@@ -111,41 +111,23 @@ static int judge(const struct config_lun *lun, const struct lio_device *lio, cha
 static int open_lun(struct device *d, const struct config_lun *lun, const struct lio_device *lio,
 		    char *err, size_t cap)
 {
-	const struct bs_config store = {
-		.path = lun->path,
-		.size = lio->size,
-		.block_size = lun->block_size,
-		.read_only = lun->read_only,
-		.direct = lun->direct,
-		.encrypt = lun->encrypt,
-		.provisioning = lun->provisioning,
-		.fault = lun->fault,
-		.keep = lun->keep,
-		.sidecar_dir = lun->sidecar,
-		.sidecar_bytes = lun->sidecar_bytes,
-		.clone_bytes = lun->clone_bytes,
-		.no_clones = lun->clone_bytes == 0,
-	};
+	struct bs_config store = config_lun_store(lun);
 	char stand_in[WWN_STAND_IN_LEN + 1];
 	struct joining j = {
 		.call.fn = join,
 		.device = d,
-		.cfg = { .block_size = lun->block_size,
-			 .physical_block_size = lun->physical_block_size,
-			 .no_unmap = !lun->unmap,
-			 .serial = stand_in,
-			 .naa_len = WWN_NAA_LEN,
-			 .read_only = lun->read_only,
-			 .removable = lun->removable,
-			 .write_through = !lio_write_cache(d->tcmu),
-			 .max_transfer_blocks = tcmu_dev_get_max_xfer_len(d->tcmu),
-			 .tpc = lun->tpc },
+		.cfg = config_lun_unit(lun),
 		.err = err,
 		.cap = cap,
 	};
 	int res;
 
+	store.size = lio->size;
 	wwn_stand_in(lun->path, stand_in);
+	j.cfg.serial = stand_in;
+	j.cfg.naa_len = WWN_NAA_LEN;
+	j.cfg.write_through = !lio_write_cache(d->tcmu);
+	j.cfg.max_transfer_blocks = tcmu_dev_get_max_xfer_len(d->tcmu);
 	wwn_naa(stand_in, j.cfg.naa);
 	res = bs_open(&j.bs, &store, &d->hub->env, err, cap);
 	if (res < 0)

@@ -265,6 +265,21 @@ int do_extents(struct fixture *f, struct backstore *bs, uint64_t off, uint64_t l
 	return w.res;
 }
 
+bool rod_shows(struct fixture *f, struct rod *rod, const void *image, const struct byte_range *r,
+	       unsigned n)
+{
+	unsigned char *got = malloc(rod_len(rod) + 1);
+	uint64_t at = 0;
+	bool same = true;
+
+	CU_ASSERT_EQUAL(do_rod_read(f, rod, 0, got, rod_len(rod)), 0);
+	for (unsigned i = 0; i < n && same; at += r[i++].len)
+		same = test_same_bytes("rod", got + at, r[i].len, (const char *)image + r[i].off,
+				       r[i].len);
+	free(got);
+	return same;
+}
+
 struct backstore *must_open(struct fixture *f, const struct bs_config *cfg)
 {
 	struct backstore *bs;

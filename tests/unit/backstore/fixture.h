@@ -62,6 +62,10 @@ int do_rod_extents(struct fixture *f, struct rod *rod, uint64_t off, uint64_t le
 int do_extents(struct fixture *f, struct backstore *bs, uint64_t off, uint64_t len,
 	       uint64_t *ret_len, bool *ret_hole);
 
+/* Does the rod hold, range by range, what @image has at these ranges? */
+bool rod_shows(struct fixture *f, struct rod *rod, const void *image, const struct byte_range *r,
+	       unsigned n);
+
 /* Opens or fails the test (and ends the program: nothing else would make sense). */
 struct backstore *must_open(struct fixture *f, const struct bs_config *cfg);
 /* Opens "mem:" of @size bytes, blocks of 512; @fault may be NULL. */

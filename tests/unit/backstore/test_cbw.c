@@ -72,18 +72,9 @@ static struct rod *capture(uint64_t off, uint64_t len)
 	return do_capture(&fx, bs, &r, 1);
 }
 
-/* The rod shows the image at these ranges. */
 static bool shows(struct rod *rod, const struct byte_range *r, unsigned n)
 {
-	unsigned char *got = malloc(rod_len(rod) + 1);
-	uint64_t at = 0;
-	bool same = true;
-
-	CU_ASSERT_EQUAL(do_rod_read(&fx, rod, 0, got, rod_len(rod)), 0);
-	for (unsigned i = 0; i < n && same; at += r[i++].len)
-		same = test_same_bytes("rod", got + at, r[i].len, image + r[i].off, r[i].len);
-	free(got);
-	return same;
+	return rod_shows(&fx, rod, image, r, n);
 }
 
 static bool shows_one(struct rod *rod, uint64_t off, uint64_t len)
