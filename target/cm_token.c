@@ -16,7 +16,7 @@ static void populate_done(struct capture *c, int res)
 	const struct lu_info *info = &op->lu->info;
 	struct rod_token proto = {
 		.type = op->rod_type,
-		.bytes = op->blocks * info->block_size,
+		.bytes = op->todo * info->block_size,
 		.naa = info->naa,
 		.naa_len = info->naa_len,
 		.block_size = info->block_size,
@@ -43,7 +43,14 @@ static void populate_done(struct capture *c, int res)
 		return;
 	}
 	op->result.token = op->token;
-	cm_finish(op, TPC_DONE, op->blocks, s);
+	if (op->todo == op->blocks) {
+		cm_finish(op, TPC_DONE, op->blocks, s);
+		return;
+	}
+	/* A token for a part of it (wire-format 7.8, decisions.md 6). */
+	op->good = true;
+	cm_finish(op, TPC_PARTIAL, op->todo,
+		  sense_info(KEY_COPY_ABORTED, ASC_COPY_TARGET_DATA_UNDERRUN, op->todo));
 }
 
 static void populate_too_late(struct ring_timer *timer)

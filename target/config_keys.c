@@ -70,8 +70,9 @@ static const struct config_key copy_keys[] = {
 static const struct config_key odx_keys[] = {
 	{ KEY("enabled", lu_tpc_config, enabled, KEY_BOOL, 0, 0) },
 	{ KEY("max-ranges", lu_tpc_config, max_ranges, KEY_COUNT, 1, TPC_MAX_RANGES) },
-	{ KEY("max-token", lu_tpc_config, max_token_bytes, KEY_SIZE, 512, 1ull << 50) },
-	{ KEY("optimal", lu_tpc_config, optimal_bytes, KEY_SIZE, 512, 1ull << 50) },
+	{ KEY("max-token", lu_tpc_config, max_token_bytes, KEY_SIZE, 0, 1ull << 50) },
+	{ KEY("optimal", lu_tpc_config, optimal_bytes, KEY_SIZE, 0, 1ull << 50) },
+	{ KEY("token-covers", lu_tpc_config, covers_bytes, KEY_SIZE, 0, 1ull << 50) },
 	{ KEY("max-timeout", lu_tpc_config, max_timeout_s, KEY_SECONDS, 1, 7 * 86400) },
 	{ KEY("default-timeout", lu_tpc_config, default_timeout_s, KEY_SECONDS, 1, 7 * 86400) },
 	{ KEY("deadline", lu_tpc_config, deadline_ms, KEY_MS, 1, 3600 * 1000) },

@@ -233,6 +233,7 @@ void cm_finish(struct cm_op *op, enum tpc_status status, uint64_t count, struct 
 {
 	struct task *task = op->task, *waiting = op->waiting;
 	struct lu *lu = op->lu;
+	struct sense told;
 
 	TAILQ_REMOVE(&lu->ops, op, lu_link);
 	if (!task)
@@ -244,15 +245,16 @@ void cm_finish(struct cm_op *op, enum tpc_status status, uint64_t count, struct 
 		 */
 		status = TPC_TERMINATED;
 		count = 0;
-	} else if (op->terminated && status != TPC_DONE) {
+	} else if (op->terminated && status != TPC_DONE && !op->good) {
 		status = TPC_TERMINATED;
 		s = sense_make(KEY_COPY_ABORTED, ASC_COMMANDS_CLEARED_BY_SERVER);
 	}
 	if (task)
 		task->op = NULL;
+	told = op->good && status == TPC_PARTIAL ? sense_good() : s;
 	op_end(op, status, count, s);
 	if (task)
-		task_finish(task, s);
+		task_finish(task, told);
 	answer_waiting(waiting);
 	lu_pr_task_ended(lu);
 	lu_clear_poll(lu);

@@ -45,6 +45,7 @@ struct cm_op {
 	TAILQ_ENTRY(cm_op) lu_link;
 	void (*stop)(struct cm_op *op); /* asks for its end; may be called again */
 	bool terminated;		/* asked to, not by its task's abort */
+	bool good;			/* done in part, and its task ends with GOOD */
 	struct task *waiting;		/* COPY OPERATION ABORTs, by cm_next */
 
 	/* Progress: what is done, and the copy under way. */
@@ -58,12 +59,12 @@ struct cm_op {
 	struct byte_range *ranges; /* allocated, n of them */
 	unsigned n;
 	uint64_t blocks; /* asked for, in blocks of this LU */
+	uint64_t todo;	 /* of those, what a token is to hold, or is there to write */
 	uint32_t timeout_s;
 	struct capture capture;
 	struct ring_timer deadline;
 	struct token_use use;
 	bool holds_token, del_tkn;
-	uint64_t copy_bytes; /* what the copy is to write; less than asked: short ROD */
 
 	struct cm_xcopy *xcopy; /* EXTENDED COPY */
 };

@@ -16,14 +16,21 @@
 struct lu_tpc_config {
 	bool enabled;
 	unsigned max_ranges;	    /* 1..TPC_MAX_RANGES                        */
-	uint64_t max_token_bytes;   /* MAXIMUM TOKEN TRANSFER SIZE              */
-	uint64_t optimal_bytes;	    /* OPTIMAL TRANSFER COUNT                   */
+	uint64_t max_token_bytes;   /* MAXIMUM TOKEN TRANSFER SIZE; 0: none     */
+	uint64_t optimal_bytes;	    /* OPTIMAL TRANSFER COUNT; 0: none          */
+	uint64_t covers_bytes;	    /* PT cuts a token to it; 0: as asked for   */
 	uint32_t max_timeout_s;	    /* MAXIMUM INACTIVITY TIMEOUT               */
 	uint32_t default_timeout_s; /* DEFAULT INACTIVITY TIMEOUT               */
 	uint32_t deadline_ms;	    /* foreground PT/WUT end within             */
 	unsigned results_per_nexus; /* finished copy results kept per I_T nexus */
 	unsigned max_background;    /* copies at once in the background (IMMED=1) */
 };
+/*
+ * Blocks that one PT or WUT does at most, whatever it asks for: with no MAXIMUM TOKEN
+ * TRANSFER SIZE its ranges may have more, and it ends in part.  The count fits the 32 bits
+ * of INFORMATION, and what comes after it is as well aligned as what came before.
+ */
+#define LU_TPC_MAX_BLOCKS (1ull << 31)
 /* decisions.md 7 and 14: 64 ranges, 4 GiB, 256 MiB, 600 s, 60 s, 3000 ms. */
 extern const struct lu_tpc_config lu_tpc_defaults;
 /*

@@ -22,60 +22,79 @@ const struct lu_tpc_config lu_tpc_defaults = {
 	.max_background = 8,
 };
 
-static bool check_sizes(const struct lu_tpc_config *c, uint32_t block_size, char *err,
-			size_t err_cap)
+/* A size in the configuration: none, or whole blocks. */
+static bool check_size(const char *key, uint64_t bytes, uint32_t block_size, char *err, size_t cap)
 {
-	/* INFORMATION of fixed sense has 32 bits (decisions.md 3). */
-	uint64_t most = (uint64_t)UINT32_MAX * block_size;
-
-	if (c->max_token_bytes == 0 || c->max_token_bytes % block_size ||
-	    c->max_token_bytes > most) {
-		snprintf(err, err_cap,
-			 "max-token must be a multiple of the block size (%u) from one block "
-			 "to %llu bytes",
-			 block_size, (unsigned long long)most);
-		return false;
-	}
-	if (c->optimal_bytes == 0 || c->optimal_bytes % block_size) {
-		snprintf(err, err_cap, "optimal must be a multiple of the block size (%u), not 0",
-			 block_size);
-		return false;
-	}
-	if (c->optimal_bytes > c->max_token_bytes) {
-		snprintf(err, err_cap, "optimal is above max-token; lower it or raise max-token");
-		return false;
-	}
-	return true;
+	if (bytes % block_size == 0)
+		return true;
+	snprintf(err, cap, "%s must be 0 or a multiple of the block size, %u", key, block_size);
+	return false;
 }
 
-bool lu_tpc_check(const struct lu_tpc_config *c, uint32_t block_size, char *err, size_t err_cap)
+static bool check_sizes(const struct lu_tpc_config *c, uint32_t block_size, char *err, size_t cap)
+{
+	uint64_t most = LU_TPC_MAX_BLOCKS * block_size;
+
+	if (!check_size("max-token", c->max_token_bytes, block_size, err, cap) ||
+	    !check_size("optimal", c->optimal_bytes, block_size, err, cap) ||
+	    !check_size("token-covers", c->covers_bytes, block_size, err, cap))
+		return false;
+	if (c->max_token_bytes > most)
+		snprintf(err, cap,
+			 "max-token is above %llu GiB, which no command does; say 0 for "
+			 "\"no limit\"",
+			 (unsigned long long)(most >> 30));
+	else if (c->max_token_bytes && c->optimal_bytes > c->max_token_bytes)
+		snprintf(err, cap, "optimal is above max-token; lower it or raise max-token");
+	else if (c->max_token_bytes && c->covers_bytes > c->max_token_bytes)
+		snprintf(err, cap, "token-covers is above max-token; lower it or raise max-token");
+	else if (c->covers_bytes && c->optimal_bytes > c->covers_bytes)
+		snprintf(err, cap,
+			 "optimal is above token-covers, so that every token would be "
+			 "cut short; lower optimal or raise token-covers");
+	else
+		return true;
+	return false;
+}
+
+static bool check_timeouts(const struct lu_tpc_config *c, char *err, size_t cap)
+{
+	if (c->max_timeout_s == 0 || c->default_timeout_s == 0)
+		snprintf(err, cap, "max-timeout and default-timeout must be at least 1 s");
+	else if (c->default_timeout_s > c->max_timeout_s)
+		snprintf(err, cap,
+			 "default-timeout is above max-timeout; lower it or raise "
+			 "max-timeout");
+	else if (c->deadline_ms == 0)
+		snprintf(err, cap, "deadline must be above 0");
+	else
+		return true;
+	return false;
+}
+
+bool lu_tpc_check(const struct lu_tpc_config *c, uint32_t block_size, char *err, size_t cap)
 {
 	if (!c->enabled)
 		return true;
 	if (c->max_ranges < 1 || c->max_ranges > TPC_MAX_RANGES) {
-		snprintf(err, err_cap, "max-ranges must be from 1 to %u", TPC_MAX_RANGES);
+		snprintf(err, cap, "max-ranges must be from 1 to %u", TPC_MAX_RANGES);
 		return false;
 	}
-	if (!check_sizes(c, block_size, err, err_cap))
+	if (!check_sizes(c, block_size, err, cap) || !check_timeouts(c, err, cap))
 		return false;
-	if (c->max_timeout_s == 0 || c->default_timeout_s == 0 ||
-	    c->default_timeout_s > c->max_timeout_s) {
-		snprintf(err, err_cap,
-			 "timeouts must be at least 1 s, default-timeout not above max-timeout");
-		return false;
-	}
-	if (c->deadline_ms == 0) {
-		snprintf(err, err_cap, "deadline must be above 0");
-		return false;
-	}
 	if (c->results_per_nexus == 0) {
-		snprintf(err, err_cap, "results must be at least 1");
+		snprintf(err, cap, "results must be at least 1");
 		return false;
 	}
 	return true;
 }
 
 /* ---- judging ---- */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 /* Ranges of the medium in bytes, the first @max_blocks blocks of the list. */
 static bool set_ranges(struct cm_op *op, const struct tpc_ranges *r, uint64_t max_blocks)
@@ -87,7 +106,7 @@ static bool set_ranges(struct cm_op *op, const struct tpc_ranges *r, uint64_t ma
 		return false;
 	for (unsigned i = 0; i < r->n && max_blocks > 0; i++) {
 		struct tpc_range t = tpc_range_at(r, i);
-		uint64_t blocks = t.blocks < max_blocks ? t.blocks : max_blocks;
+		uint64_t blocks = least(t.blocks, max_blocks);
 
 		if (blocks == 0)
 			continue;
@@ -138,7 +157,10 @@ static struct sense judge_pt(struct lu *lu, const struct task *task, struct cm_o
 	if (!sense_is_good(s))
 		return s;
 	op->timeout_s = pt.timeout ? pt.timeout : cfg->default_timeout_s;
-	if (!set_ranges(op, &pt.ranges, UINT64_MAX))
+	op->todo = least(op->blocks, LU_TPC_MAX_BLOCKS);
+	if (cfg->covers_bytes)
+		op->todo = least(op->todo, cfg->covers_bytes / lu->info.block_size);
+	if (!set_ranges(op, &pt.ranges, op->todo))
 		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_ROD);
 	return sense_good();
 }
@@ -167,7 +189,7 @@ static bool blocks_from(const struct token_use *use, uint64_t offset, uint32_t b
 static struct sense judge_wut(struct lu *lu, const struct task *task, struct cm_op *op)
 {
 	uint32_t bs = lu->info.block_size;
-	uint64_t avail, todo;
+	uint64_t avail;
 	struct tpc_wut wut;
 	struct sense s = tpc_wut_decode(task->data[0].iov_base, task->len, &wut);
 
@@ -188,10 +210,9 @@ static struct sense judge_wut(struct lu *lu, const struct task *task, struct cm_
 	s = judge_ranges(lu, &wut.ranges, &op->blocks);
 	if (!sense_is_good(s))
 		return s;
-	todo = op->blocks < avail ? op->blocks : avail;
-	op->copy_bytes = todo * bs;
+	op->todo = least(least(op->blocks, avail), LU_TPC_MAX_BLOCKS);
 	op->copy.src_off = op->use.zero ? 0 : wut.offset * bs;
-	if (!set_ranges(op, &wut.ranges, todo))
+	if (!set_ranges(op, &wut.ranges, op->todo))
 		return sense_from_errno(-ENOMEM, DATA_WRITE);
 	/*
 	 * Where RODs are cancelled, writing over this one's own source would do it half

@@ -489,13 +489,16 @@ static void contradictions(void)
 	CU_ASSERT_TRUE(lu_tpc_check(&c, 512, err, sizeof(err)));
 	CU_ASSERT_FALSE(lu_tpc_check(&c, 4096, err, sizeof(err)));
 	c = lu_tpc_defaults;
-	c.max_token_bytes = (uint64_t)UINT32_MAX * 512;
+	c.max_token_bytes = LU_TPC_MAX_BLOCKS * 512;
 	CU_ASSERT_TRUE(lu_tpc_check(&c, 512, err, sizeof(err)));
 	c.max_token_bytes += 512;
 	CU_ASSERT_FALSE(lu_tpc_check(&c, 512, err, sizeof(err)));
 	c = lu_tpc_defaults;
+	c.default_timeout_s = c.max_timeout_s;
+	CU_ASSERT_TRUE(lu_tpc_check(&c, 512, err, sizeof(err)));
 	c.default_timeout_s = c.max_timeout_s + 1;
 	CU_ASSERT_FALSE(lu_tpc_check(&c, 512, err, sizeof(err)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "default-timeout is above max-timeout"));
 	c = lu_tpc_defaults;
 	c.max_ranges = TPC_MAX_RANGES;
 	CU_ASSERT_TRUE(lu_tpc_check(&c, 512, err, sizeof(err)));
@@ -503,6 +506,30 @@ static void contradictions(void)
 	CU_ASSERT_FALSE(lu_tpc_check(&c, 512, err, sizeof(err)));
 	c.max_ranges = 0;
 	CU_ASSERT_FALSE(lu_tpc_check(&c, 512, err, sizeof(err)));
+}
+
+/* Sizes in MiB. */
+static const char *size_check(uint64_t max_token, uint64_t optimal, uint64_t covers)
+{
+	struct lu_tpc_config c = lu_tpc_defaults;
+	static char err[256];
+
+	c.max_token_bytes = max_token << 20;
+	c.optimal_bytes = optimal << 20;
+	c.covers_bytes = covers << 20;
+	return lu_tpc_check(&c, 512, err, sizeof(err)) ? NULL : err;
+}
+
+static void sizes_of_nothing(void)
+{
+	CU_ASSERT_PTR_NULL(size_check(0, 0, 0));
+	CU_ASSERT_PTR_NULL(size_check(0, 1 << 20, 0));
+	CU_ASSERT_PTR_NULL(size_check(128, 0, 0));
+	CU_ASSERT_PTR_NULL(size_check(128, 128, 128));
+	CU_ASSERT_PTR_NOT_NULL(strstr(size_check(128, 129, 0), "optimal is above max-token"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(size_check(128, 0, 129), "token-covers is above"));
+	CU_ASSERT_PTR_NULL(size_check(0, 128, 128));
+	CU_ASSERT_PTR_NOT_NULL(strstr(size_check(0, 129, 128), "optimal is above token-covers"));
 }
 
 int main(int argc, char **argv)
@@ -532,6 +559,8 @@ int main(int argc, char **argv)
 		  clear_task_set },
 		{ "serial number and NAA are the same after a restart", stable_identity },
 		{ "limits that contradict each other are refused", contradictions },
+		{ "sizes of 0 are no limits; what contradicts is refused, with the reason",
+		  sizes_of_nothing },
 		TEST_END,
 	};
 

@@ -316,6 +316,74 @@ static void populate_is_judged(void)
 	core_done(&c);
 }
 
+/* 8Fh/0000h as Windows reads it. */
+static struct vpd_8f limits_told(struct core *c, unsigned lun)
+{
+	struct scsi_cdb inq = cdb_of(CMD_INQUIRY);
+	struct vpd_8f v = { 0 };
+	const struct reply *r;
+
+	inq.evpd = true;
+	inq.page = 0x8f;
+	inq.len = 255;
+	r = core_cmd(c, 0, lun, &inq, NULL, 0);
+	CHECK_GOOD(r);
+	CU_ASSERT_TRUE(vpd_8f_decode(r->in, r->in_len, &v));
+	return v;
+}
+
+static void no_limits_told(void)
+{
+	struct lu_tpc_config cfg = lu_tpc_defaults;
+	const struct tpc_range all[] = { { 0, BLOCKS_OF_LU } };
+	uint8_t token[ROD_TOKEN_LEN];
+	struct vpd_8f v;
+	struct core c;
+
+	cfg.max_token_bytes = cfg.optimal_bytes = 0;
+	core_init(&c, &cfg, 0);
+	v = limits_told(&c, LUN_A);
+	CU_ASSERT_TRUE(v.windows_ok);
+	CU_ASSERT_EQUAL(v.max_token_blocks, 0);
+	CU_ASSERT_EQUAL(v.optimal_blocks, 0);
+	CU_ASSERT_EQUAL(v.max_rod_bytes, 0);
+	core_token(&c, LUN_A, all, 1, token);
+	CHECK_GOOD(core_wut(&c, 0, LUN_B, 1, token, 0, false, all, 1));
+	core_done(&c);
+}
+
+static void token_for_a_part(void)
+{
+	struct lu_tpc_config cfg = lu_tpc_defaults;
+	const struct tpc_range at[] = { { 100, 1024 }, { 2000, 1024 } };
+	const struct tpc_range above[] = { { 100, 1024 }, { 2000, 1025 } };
+	const struct tpc_range to[] = { { 0, 1 } };
+	uint8_t token[ROD_TOKEN_LEN];
+	struct tpc_result res;
+	struct core c;
+
+	cfg.covers_bytes = cfg.optimal_bytes = 1 << 20;
+	core_init(&c, &cfg, 0);
+	CU_ASSERT_EQUAL(limits_told(&c, LUN_A).max_token_blocks, cfg.max_token_bytes / 512);
+	core_write(&c, LUN_A, 3023, 1, 0x5a);
+	core_token(&c, LUN_A, at, 2, token);
+	/* One more than it covers: GOOD, 03h, and a token for what it covers. */
+	CHECK_GOOD(core_pt(&c, 0, LUN_A, 1, 0, above, 2));
+	CHECK_GOOD(core_rrti(&c, 0, LUN_A, 1, 1024, &res));
+	CU_ASSERT_EQUAL(res.status, TPC_PARTIAL);
+	CU_ASSERT_EQUAL(res.count, 2048);
+	CU_ASSERT_EQUAL(res.completion, SAM_CHECK_CONDITION);
+	CU_ASSERT_EQUAL(res.sense.key, KEY_COPY_ABORTED);
+	CU_ASSERT_EQUAL(sense_asc_ascq(res.sense), ASC_COPY_TARGET_DATA_UNDERRUN);
+	CU_ASSERT_EQUAL(res.sense.info, 2048);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(res.token);
+	memcpy(token, res.token, sizeof(token));
+	CHECK_GOOD(core_wut(&c, 0, LUN_B, 2, token, 2047, false, to, 1));
+	CU_ASSERT_TRUE(core_holds(&c, LUN_B, 0, 1, 0x5a));
+	CHECK_KCQ(core_wut(&c, 0, LUN_B, 3, token, 2048, false, to, 1), 0x52600);
+	core_done(&c);
+}
+
 static void results_are_kept(void)
 {
 	const struct tpc_range one[] = { { 5, 1 } };
@@ -495,6 +563,10 @@ int main(int argc, char **argv)
 		{ "every single-bit flip of a token is refused", every_bit_of_a_token_counts },
 		{ "one token above the limit is 5/55/0D", token_table_limit },
 		{ "POPULATE TOKEN is judged at each limit and one above", populate_is_judged },
+		{ "a MAXIMUM TOKEN TRANSFER SIZE and OPTIMAL TRANSFER COUNT of 0 are told as 0",
+		  no_limits_told },
+		{ "PT of more than a token covers is GOOD, RRTI 03h with the count",
+		  token_for_a_part },
 		{ "results are kept per LU and nexus, repeatable, bounded", results_are_kept },
 		{ "a running operation is 11h, its identifier 5/00/16, aborted 60h",
 		  running_operation },
