@@ -134,6 +134,15 @@ struct vpd_b0 {
 };
 bool vpd_b0_decode(const uint8_t *p, size_t len, struct vpd_b0 *ret);
 
+/* Page B2h, logical block provisioning; false with fewer than 8 bytes. */
+struct vpd_b2 {
+	uint8_t threshold_exponent;
+	bool lbpu, lbpws, lbpws10, anc_sup, dp;
+	uint8_t lbprz; /* three bits */
+	uint8_t type;  /* PROVISIONING TYPE: 0 not said, 1 resource, 2 thin */
+};
+bool vpd_b2_decode(const uint8_t *p, size_t len, struct vpd_b2 *ret);
+
 struct capacity {
 	uint64_t blocks;
 	uint32_t block_size;

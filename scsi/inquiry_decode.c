@@ -202,6 +202,23 @@ bool vpd_b0_decode(const uint8_t *p, size_t len, struct vpd_b0 *ret)
 	return true;
 }
 
+bool vpd_b2_decode(const uint8_t *p, size_t len, struct vpd_b2 *ret)
+{
+	size_t end;
+
+	if (!page_body(p, len, 0xb2, &end) || end < 8)
+		return false;
+	*ret = (struct vpd_b2) { .threshold_exponent = p[4],
+				 .lbpu = p[5] & 0x80,
+				 .lbpws = p[5] & 0x40,
+				 .lbpws10 = p[5] & 0x20,
+				 .lbprz = p[5] >> 2 & 7,
+				 .anc_sup = p[5] & 0x02,
+				 .dp = p[5] & 0x01,
+				 .type = p[6] & 7 };
+	return true;
+}
+
 bool read_capacity_16_decode(const uint8_t *p, size_t len, struct capacity *ret)
 {
 	struct reader r = reader(p, len);

@@ -278,3 +278,51 @@ struct sense mode_select_decode(const uint8_t *pl, size_t len, const struct scsi
 	*ret_new = state;
 	return sense_good();
 }
+
+/* ---- for initiators ---- */
+
+#define HEADER_6      4
+#define QERR_BYTE     3
+#define QERR_SHIFT    1
+#define QERR_MASK     0x06
+#define CONTROL_LEAST 12 /* SPC-4 7.5.8 */
+
+bool mode_control_decode(const uint8_t *p, size_t len, struct mode_control *ret)
+{
+	struct mode_control c = { 0 };
+	size_t end, at;
+
+	if (len < HEADER_6)
+		return false;
+	c.wp = p[2] & DSP_WP;
+	end = (size_t)p[0] + 1 < len ? (size_t)p[0] + 1 : len;
+	at = HEADER_6 + (size_t)p[3];
+	if (end >= at && end - at >= CONTROL_LEAST && (p[at] & 0x7f) == MODE_PAGE_CONTROL &&
+	    p[at + 1] + 2u >= CONTROL_LEAST && p[at + 1] + 2u <= end - at) {
+		c.page = p + at;
+		c.page_len = p[at + 1] + 2u;
+		c.tst = c.page[2] & 0xe0;
+		c.d_sense = c.page[D_SENSE_BYTE] & D_SENSE_BIT;
+		c.qerr = (c.page[QERR_BYTE] & QERR_MASK) >> QERR_SHIFT;
+		c.swp = c.page[SWP_BYTE] & SWP_BIT;
+	}
+	*ret = c;
+	return true;
+}
+
+size_t mode_control_encode(uint8_t *pl, size_t cap, const struct mode_control *c, uint8_t qerr)
+{
+	struct writer w = writer(pl, cap);
+	size_t at = HEADER_6;
+	uint8_t byte;
+
+	if (!c->page)
+		return 0;
+	wr_zero(&w, HEADER_6); /* no block descriptor; the rest is reserved here */
+	wr_bytes(&w, c->page, c->page_len);
+	byte = c->page[0] & 0x3f; /* PS is reserved in MODE SELECT */
+	wr_at(&w, at, &byte, 1);
+	byte = (uint8_t)((c->page[QERR_BYTE] & ~QERR_MASK) | qerr << QERR_SHIFT);
+	wr_at(&w, at + QERR_BYTE, &byte, 1);
+	return w.len;
+}

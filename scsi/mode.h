@@ -40,4 +40,25 @@ struct sense mode_sense_encode(struct writer *w, const struct scsi_cdb *cdb,
 struct sense mode_select_decode(const uint8_t *pl, size_t len, const struct scsi_cdb *cdb,
 				const struct mode_ctx *ctx, struct mode_state *ret_new);
 
+/* ---- for initiators ---- */
+
+#define MODE_PAGE_CONTROL 0x0a
+
+/* What a MODE SENSE(6) of page 0Ah alone says; @page points into the answer. */
+struct mode_control {
+	bool wp;	     /* mode parameter header: the medium cannot be written */
+	const uint8_t *page; /* the control page, NULL when it did not come whole   */
+	size_t page_len;     /* with its two bytes of header                        */
+	uint8_t qerr;	     /* 0: an error of one command ends no other            */
+	bool tst, d_sense, swp;
+};
+/* False, @ret untouched, with fewer than 4 bytes.  At most PAGE LENGTH and what came is believed.
+ */
+bool mode_control_decode(const uint8_t *p, size_t len, struct mode_control *ret);
+/*
+ * A MODE SELECT(6) parameter list (PF=1) that puts @c's page back with @qerr.  Stores at
+ * most @cap bytes, returns the list's length; 0 without a page.
+ */
+size_t mode_control_encode(uint8_t *pl, size_t cap, const struct mode_control *c, uint8_t qerr);
+
 #endif

@@ -7,71 +7,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VPD_LEN 255 /* Windows' allocation length, in one byte */
-
 /* How often Windows sends a command again (windows-initiator.md 0). */
 #define RETRIES_PT	 1
 #define RETRIES_RRTI_PT	 1
 #define RETRIES_WUT	 2
 #define RETRIES_RRTI_WUT 2
-#define RETRIES_START	 8 /* commands of discovery; several unit attentions may be due */
+#define RETRIES_FLUSH	 8 /* several unit attentions may be due */
 
 /* ---- what a command's end means ---- */
 
-#define ANY 0x100
-
-struct rule {
-	uint16_t key, asc, ascq; /* or ANY */
-	enum disk_verdict verdict;
-	unsigned delay_ms; /* before a retry */
-};
-
-/* windows-initiator.md 5, first match wins. */
-static const struct rule rules[] = {
-	{ KEY_RECOVERED_ERROR, ANY, ANY, DISK_GOOD, 0 },
-	{ KEY_COPY_ABORTED, 0x0d, 0x04, DISK_TRUNCATED, 0 },
-	{ KEY_ABORTED_COMMAND, 0x0d, 0x04, DISK_TRUNCATED, 0 },
-	{ KEY_ABORTED_COMMAND, 0x55, 0x03, DISK_FAILED, 0 },
-	{ KEY_ABORTED_COMMAND, ANY, ANY, DISK_RETRY, 0 },
-	{ KEY_COPY_ABORTED, ANY, ANY, DISK_RETRY, 0 },
-	{ KEY_ILLEGAL_REQUEST, 0x23, ANY, DISK_TOKEN, 0 },
-	{ KEY_ILLEGAL_REQUEST, ANY, ANY, DISK_FAILED, 0 },
-	{ KEY_UNIT_ATTENTION, 0x2a, 0x09, DISK_RETRY, 1000 },
-	{ KEY_UNIT_ATTENTION, 0x3f, 0x01, DISK_RETRY, 1000 },
-	{ KEY_UNIT_ATTENTION, 0x3f, ANY, DISK_RETRY, 5000 },
-	{ KEY_UNIT_ATTENTION, 0x38, 0x07, DISK_RETRY, 0 },
-	{ KEY_UNIT_ATTENTION, 0x38, ANY, DISK_FAILED, 0 },
-	{ KEY_UNIT_ATTENTION, ANY, ANY, DISK_RETRY, 0 },
-	{ KEY_NOT_READY, 0x04, 0x01, DISK_RETRY, 10000 },
-	{ KEY_NOT_READY, 0x04, 0x07, DISK_RETRY, 10000 },
-	{ KEY_NOT_READY, 0x04, 0x14, DISK_RETRY, 10000 },
-	{ KEY_NO_SENSE, ANY, ANY, DISK_RETRY, 0 },
-	{ ANY, ANY, ANY, DISK_FAILED, 0 },
-};
-
-static bool rule_fits(const struct rule *r, const struct sense *s)
+const struct nt_rule *disk_rule(const struct initiator_cmd *cmd)
 {
-	return (r->key == ANY || r->key == s->key) && (r->asc == ANY || r->asc == s->asc) &&
-	       (r->ascq == ANY || r->ascq == s->ascq);
+	return nt_judge(cmd->error, cmd->status, &cmd->sense);
 }
 
 enum disk_verdict disk_judge(const struct initiator_cmd *cmd, unsigned *ret_delay_ms)
 {
-	const struct rule *r = rules;
+	const struct nt_rule *r = disk_rule(cmd);
 
-	*ret_delay_ms = 0;
-	if (cmd->error)
-		return DISK_FAILED;
-	if (cmd->status == SAM_GOOD || cmd->status == SAM_CONDITION_MET)
-		return DISK_GOOD;
-	if (cmd->status == SAM_BUSY || cmd->status == SAM_TASK_SET_FULL) {
-		*ret_delay_ms = 100;
-		return DISK_RETRY;
-	}
-	if (cmd->status != SAM_CHECK_CONDITION)
-		return DISK_FAILED;
-	while (!rule_fits(r, &cmd->sense))
-		r++;
 	*ret_delay_ms = r->delay_ms;
 	return r->verdict;
 }
@@ -86,6 +39,8 @@ enum disk_verdict disk_run(struct disk *d, struct initiator_cmd *cmd, unsigned r
 		v = disk_judge(cmd, &delay_ms);
 		if (v != DISK_RETRY || retries == 0)
 			return v == DISK_RETRY ? DISK_FAILED : v;
+		if (cmd->error && initiator_lun_reset(d->in, d->lun) != 0)
+			return DISK_FAILED;
 		retries--;
 		usleep(delay_ms * 1000);
 	}
@@ -106,134 +61,6 @@ const char *disk_error_text(const struct initiator_cmd *cmd, char *buf, size_t c
 	else
 		snprintf(buf, cap, "status %02Xh", cmd->status);
 	return buf;
-}
-
-/* ---- discovery ---- */
-
-static struct initiator_cmd inquiry_cmd(bool evpd, uint8_t page, void *data)
-{
-	struct scsi_cdb c = {
-		.op = &scsi_ops[CMD_INQUIRY], .evpd = evpd, .page = page, .len = VPD_LEN
-	};
-
-	return initiator_cmd(&c, data, VPD_LEN);
-}
-
-/* Reads a VPD page if page 00h lists it; returns its bytes, 0: not there. */
-static size_t vpd_page(struct disk *d, uint8_t page, uint8_t *buf)
-{
-	struct initiator_cmd cmd = inquiry_cmd(true, page, buf);
-	bool listed = page == 0;
-
-	for (unsigned i = 0; d->vpd.ordered && i < d->vpd.n; i++)
-		listed = listed || d->vpd.pages[i] == page;
-	if (!listed || disk_run(d, &cmd, RETRIES_START) != DISK_GOOD)
-		return 0;
-	return cmd.in_len;
-}
-
-static void discover_odx(struct disk *d, const char *no_list)
-{
-	uint8_t buf[VPD_LEN];
-	size_t n = no_list ? 0 : vpd_page(d, 0x8f, buf);
-
-	if (no_list)
-		snprintf(d->why_no_odx, sizeof(d->why_no_odx), "%s", no_list);
-	else if (n == 0)
-		snprintf(d->why_no_odx, sizeof(d->why_no_odx),
-			 "the LUN does not list VPD page 8Fh (third-party copy)");
-	else if (!vpd_8f_decode(buf, n, &d->odx) || !d->odx.windows_ok)
-		snprintf(d->why_no_odx, sizeof(d->why_no_odx),
-			 "VPD page 8Fh does not begin with the block device token limits");
-	else
-		d->has_odx = true;
-}
-
-static int discover_capacity(struct disk *d, char *err)
-{
-	uint8_t buf[32];
-	char text[128];
-	struct scsi_cdb c10 = { .op = &scsi_ops[CMD_READ_CAPACITY_10] };
-	struct scsi_cdb c16 = { .op = &scsi_ops[CMD_READ_CAPACITY_16], .len = sizeof(buf) };
-	struct initiator_cmd cmd = initiator_cmd(&c10, buf, 8);
-	bool ok = disk_run(d, &cmd, RETRIES_START) == DISK_GOOD &&
-		  read_capacity_10_decode(buf, cmd.in_len, &d->capacity);
-	const struct capacity *cap = &d->capacity;
-
-	/* FFFFFFFFh in the short form: more than it can say (SBC-4 5.20). */
-	if (ok && d->capacity.blocks > UINT32_MAX) {
-		cmd = initiator_cmd(&c16, buf, sizeof(buf));
-		ok = disk_run(d, &cmd, RETRIES_START) == DISK_GOOD &&
-		     read_capacity_16_decode(buf, cmd.in_len, &d->capacity);
-	}
-	if (!ok) {
-		snprintf(err, INITIATOR_ERR, "LUN %u does not tell its capacity: %s", d->lun,
-			 disk_error_text(&cmd, text, sizeof(text)));
-		return -EIO;
-	}
-	if (cap->block_size < 512 || cap->block_size > DISK_MAX_BLOCK ||
-	    (cap->block_size & (cap->block_size - 1)) || cap->blocks == 0 ||
-	    cap->blocks > INT64_MAX / cap->block_size) {
-		snprintf(err, INITIATOR_ERR,
-			 "LUN %u has %" PRIu64 " blocks of %u bytes, which is not supported",
-			 d->lun, cap->blocks, cap->block_size);
-		return -ENODEV;
-	}
-	return 0;
-}
-
-/* The mode parameter header's DEVICE-SPECIFIC PARAMETER, bit 7: WP (SBC-4 6.5.1). */
-static void discover_write_protection(struct disk *d)
-{
-	uint8_t buf[192];
-	struct scsi_cdb c = { .op = &scsi_ops[CMD_MODE_SENSE_6], .page = 0x0a, .len = sizeof(buf) };
-	struct initiator_cmd cmd = initiator_cmd(&c, buf, sizeof(buf));
-
-	d->read_only =
-		disk_run(d, &cmd, RETRIES_START) == DISK_GOOD && cmd.in_len >= 4 && (buf[2] & 0x80);
-}
-
-int disk_open(struct disk *d, struct initiator *in, unsigned lun, uint32_t *list_id, char *err)
-{
-	struct disk n = { .in = in, .lun = lun, .list_id = list_id };
-	uint8_t buf[VPD_LEN];
-	char text[128];
-	const char *no_list = NULL;
-	struct initiator_cmd cmd = inquiry_cmd(false, 0, buf);
-	size_t len;
-	int r;
-
-	if (disk_run(&n, &cmd, RETRIES_START) != DISK_GOOD ||
-	    !inquiry_decode(buf, cmd.in_len, &n.inquiry)) {
-		snprintf(err, INITIATOR_ERR, "LUN %u does not answer INQUIRY: %s", lun,
-			 disk_error_text(&cmd, text, sizeof(text)));
-		return -ENODEV;
-	}
-	if (n.inquiry.qualifier != 0) {
-		snprintf(err, INITIATOR_ERR, "the target has no LUN %u", lun);
-		return -ENODEV;
-	}
-	if (n.inquiry.type != 0) {
-		snprintf(err, INITIATOR_ERR, "LUN %u is not a disk (device type %02Xh)", lun,
-			 n.inquiry.type);
-		return -ENODEV;
-	}
-	len = vpd_page(&n, 0x00, buf);
-	if (len == 0 || !vpd_00_decode(buf, len, &n.vpd))
-		no_list = "the LUN has no list of VPD pages";
-	else if (!n.vpd.ordered)
-		no_list = "the LUN's list of VPD pages is not ascending";
-	len = vpd_page(&n, 0xb0, buf);
-	if (len == 0 || !vpd_b0_decode(buf, len, &n.block_limits))
-		memset(&n.block_limits, 0, sizeof(n.block_limits));
-	vpd_page(&n, 0xb2, buf); /* asked for as Windows does; nothing here depends on it */
-	discover_odx(&n, no_list);
-	r = discover_capacity(&n, err);
-	if (r)
-		return r;
-	discover_write_protection(&n);
-	*d = n;
-	return 0;
 }
 
 /* ---- offload ---- */
@@ -258,6 +85,20 @@ uint64_t disk_wut_cap(const struct disk *d)
 	uint64_t optimal = d->odx.optimal_blocks ? d->odx.optimal_blocks : DISK_WUT_DEFAULT / bs;
 
 	return min_nonzero(min_nonzero(d->odx.max_token_blocks, optimal), DISK_WUT_CAP / bs);
+}
+
+unsigned disk_max_ranges(const struct disk *d)
+{
+	return d->odx.max_ranges && d->odx.max_ranges < DISK_MAX_RANGES ? d->odx.max_ranges
+									: DISK_MAX_RANGES;
+}
+
+uint32_t disk_next_list_id(struct disk_host *h)
+{
+	uint32_t id = h->next_list_id, max = h->max_list_id ? h->max_list_id : UINT32_MAX;
+
+	h->next_list_id = id >= max ? 0 : id + 1;
+	return id;
 }
 
 static struct initiator_cmd rrti_cmd(uint32_t list_id, void *data, uint32_t len)
@@ -287,17 +128,27 @@ static uint64_t believed_count(const struct tpc_result *r, uint64_t asked)
 	return r->count;
 }
 
-static int offload_error(const char *what, const struct initiator_cmd *cmd, char *err)
+static enum ntstatus failed(const char *what, const struct initiator_cmd *cmd, char *err)
 {
+	enum ntstatus nt = disk_rule(cmd)->nt;
 	char text[160];
 
 	snprintf(err, INITIATOR_ERR, "%s: %s", what, disk_error_text(cmd, text, sizeof(text)));
-	return -EIO;
+	return nt == NT_SUCCESS ? NT_UNSUCCESSFUL : nt;
 }
 
-static int result_error(const char *what, const struct tpc_result *r, char *err)
+static enum ntstatus cut_answer(const struct initiator_cmd *cmd, char *err)
+{
+	snprintf(err, INITIATOR_ERR, "RECEIVE ROD TOKEN INFORMATION: only %zu bytes came",
+		 cmd->in_len);
+	return NT_UNSUCCESSFUL;
+}
+
+/* Nothing was done: the status is that of the sense inside, if it is one of failure. */
+static enum ntstatus result_error(const char *what, const struct tpc_result *r, char *err)
 {
 	const struct sense *s = &r->sense;
+	enum ntstatus nt;
 
 	if (sense_is_good(*s))
 		snprintf(err, INITIATOR_ERR, "%s: nothing was done, copy status %02Xh", what,
@@ -305,16 +156,19 @@ static int result_error(const char *what, const struct tpc_result *r, char *err)
 	else
 		snprintf(err, INITIATOR_ERR, "%s: %X/%02X/%02X %s", what, s->key, s->asc, s->ascq,
 			 sense_text(*s));
-	return s->key == KEY_ILLEGAL_REQUEST && s->asc == 0x23 ? -ESTALE : -EIO;
+	if (sense_is_good(*s))
+		return NT_UNSUCCESSFUL;
+	nt = nt_judge(0, SAM_CHECK_CONDITION, s)->nt;
+	return nt == NT_SUCCESS ? NT_UNSUCCESSFUL : nt;
 }
 
-int disk_offload_read(struct disk *d, const struct tpc_range *ranges, unsigned n,
-		      struct disk_token *ret, char *err)
+enum ntstatus disk_offload_read(struct disk *d, const struct tpc_range *ranges, unsigned n,
+				uint32_t timeout, struct disk_token *ret, char *err)
 {
 	uint8_t list[TPC_PT_HEADER + DISK_MAX_RANGES * TPC_RANGE_LEN];
 	uint8_t data[DISK_RRTI_PT_LEN];
-	uint32_t id = (*d->list_id)++;
-	size_t len = tpc_pt_encode(list, sizeof(list), false, false, 0, 0, ranges, n);
+	uint32_t id = disk_next_list_id(d->host);
+	size_t len = tpc_pt_encode(list, sizeof(list), false, false, timeout, 0, ranges, n);
 	struct scsi_cdb c = { .op = &scsi_ops[CMD_POPULATE_TOKEN],
 			      .list_id = id,
 			      .len = (uint32_t)len };
@@ -323,20 +177,18 @@ int disk_offload_read(struct disk *d, const struct tpc_range *ranges, unsigned n
 	enum disk_verdict v = disk_run(d, &cmd, RETRIES_PT);
 
 	if (v != DISK_GOOD && v != DISK_TRUNCATED)
-		return offload_error("POPULATE TOKEN", &cmd, err);
+		return failed("POPULATE TOKEN", &cmd, err);
 	cmd = rrti_cmd(id, data, sizeof(data));
 	if (disk_run(d, &cmd, RETRIES_RRTI_PT) != DISK_GOOD)
-		return offload_error("RECEIVE ROD TOKEN INFORMATION", &cmd, err);
-	if (!tpc_result_decode(data, cmd.in_len, &r)) {
-		snprintf(err, INITIATOR_ERR, "RECEIVE ROD TOKEN INFORMATION: only %zu bytes came",
-			 cmd.in_len);
-		return -EIO;
-	}
+		return failed("RECEIVE ROD TOKEN INFORMATION", &cmd, err);
+	if (!tpc_result_decode(data, cmd.in_len, &r))
+		return cut_answer(&cmd, err);
 	ret->blocks = believed_count(&r, sum_blocks(ranges, n));
-	if (!r.token || ret->blocks == 0)
+	/* Another length than 514 is "bad firmware" (windows-initiator.md 3.2). */
+	if (!r.token || r.descriptors_len != 2 + ROD_TOKEN_LEN || ret->blocks == 0)
 		return result_error("POPULATE TOKEN", &r, err);
 	memcpy(ret->token, r.token, ROD_TOKEN_LEN);
-	return 0;
+	return NT_SUCCESS;
 }
 
 /* windows-initiator.md 0: room for sense and as many descriptors as the target takes. */
@@ -349,7 +201,8 @@ static uint32_t rrti_wut_len(const struct disk *d)
 	return len;
 }
 
-static int ask_written(struct disk *d, uint32_t id, uint64_t asked, uint64_t *ret_done, char *err)
+static enum ntstatus ask_written(struct disk *d, uint32_t id, uint64_t asked, uint64_t *ret_done,
+				 char *err)
 {
 	static const char what[] = "WRITE USING TOKEN";
 	uint8_t data[65535];
@@ -357,21 +210,19 @@ static int ask_written(struct disk *d, uint32_t id, uint64_t asked, uint64_t *re
 	struct tpc_result r;
 
 	if (disk_run(d, &cmd, RETRIES_RRTI_WUT) != DISK_GOOD)
-		return offload_error("RECEIVE ROD TOKEN INFORMATION", &cmd, err);
-	if (!tpc_result_decode(data, cmd.in_len, &r)) {
-		snprintf(err, INITIATOR_ERR, "RECEIVE ROD TOKEN INFORMATION: only %zu bytes came",
-			 cmd.in_len);
-		return -EIO;
-	}
+		return failed("RECEIVE ROD TOKEN INFORMATION", &cmd, err);
+	if (!tpc_result_decode(data, cmd.in_len, &r))
+		return cut_answer(&cmd, err);
 	*ret_done = believed_count(&r, asked);
-	return *ret_done ? 0 : result_error(what, &r, err);
+	return *ret_done ? NT_SUCCESS : result_error(what, &r, err);
 }
 
-int disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_LEN], uint64_t offset,
-		       const struct tpc_range *ranges, unsigned n, uint64_t *ret_done, char *err)
+enum ntstatus disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_LEN],
+				 uint64_t offset, const struct tpc_range *ranges, unsigned n,
+				 uint64_t *ret_done, char *err)
 {
 	uint8_t list[TPC_WUT_HEADER + DISK_MAX_RANGES * TPC_RANGE_LEN];
-	uint32_t id = (*d->list_id)++;
+	uint32_t id = disk_next_list_id(d->host);
 	uint64_t asked = sum_blocks(ranges, n), done = 0;
 	size_t len = tpc_wut_encode(list, sizeof(list), false, false, offset, token, ranges, n);
 	struct scsi_cdb c = { .op = &scsi_ops[CMD_WRITE_USING_TOKEN],
@@ -379,26 +230,24 @@ int disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_LEN], uint6
 			      .len = (uint32_t)len };
 	struct initiator_cmd cmd = initiator_cmd(&c, list, len);
 	enum disk_verdict v = disk_run(d, &cmd, RETRIES_WUT);
-	int r = 0;
+	enum ntstatus r = NT_SUCCESS;
 
 	/* windows-initiator.md 4.4.  Windows does not compare INFORMATION with the
 	 * request; a copy tool that trusted it would skip data, so we ask again. */
-	if (v == DISK_TOKEN) {
-		offload_error("WRITE USING TOKEN", &cmd, err);
-		return -ESTALE;
-	}
+	if (v == DISK_TOKEN)
+		return failed("WRITE USING TOKEN", &cmd, err);
 	if (v == DISK_GOOD && cmd.status == SAM_GOOD)
 		done = asked;
 	else if (v == DISK_TRUNCATED && cmd.sense.info > 0 && cmd.sense.info <= asked)
 		done = cmd.sense.info;
 	else if (cmd.error)
-		r = offload_error("WRITE USING TOKEN", &cmd, err);
+		r = failed("WRITE USING TOKEN", &cmd, err);
 	else
 		r = ask_written(d, id, asked, &done, err);
 	if (r)
 		return r;
 	*ret_done = done;
-	return 0;
+	return NT_SUCCESS;
 }
 
 /* ---- media commands ---- */
@@ -425,7 +274,8 @@ int disk_flush(struct disk *d, char *err)
 {
 	struct initiator_cmd cmd = media_cmd(CMD_SYNCHRONIZE_CACHE_16, 0, 0, NULL, 0);
 
-	if (disk_run(d, &cmd, RETRIES_START) == DISK_GOOD)
+	if (disk_run(d, &cmd, RETRIES_FLUSH) == DISK_GOOD)
 		return 0;
-	return offload_error("SYNCHRONIZE CACHE", &cmd, err);
+	failed("SYNCHRONIZE CACHE", &cmd, err);
+	return -EIO;
 }

@@ -46,12 +46,6 @@ static unsigned describe(uint64_t lba, uint64_t blocks, unsigned max, struct tpc
 	return n;
 }
 
-static unsigned max_ranges(const struct disk *d)
-{
-	return d->odx.max_ranges && d->odx.max_ranges < DISK_MAX_RANGES ? d->odx.max_ranges
-									: DISK_MAX_RANGES;
-}
-
 static uint64_t min64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -71,12 +65,11 @@ static int write_token(struct engine *e, const struct disk_token *t, uint64_t *o
 	}
 	while (at < blocks) {
 		uint64_t done;
-		unsigned n =
-			describe(*off / bs, min64(blocks - at, cap), max_ranges(e->dst), ranges);
-		int r = disk_offload_write(e->dst, t->token, at, ranges, n, &done, err);
+		unsigned n = describe(*off / bs, min64(blocks - at, cap), disk_max_ranges(e->dst),
+				      ranges);
 
-		if (r)
-			return r;
+		if (disk_offload_write(e->dst, t->token, at, ranges, n, &done, err))
+			return -EIO;
 		at += done;
 		*off += done * bs;
 		e->offloaded += done * bs;
@@ -98,9 +91,9 @@ static int offload(struct engine *e, uint64_t *off, uint64_t end, char *err)
 		cap -= cap % even;
 	while (*off < end) {
 		struct disk_token token;
-		unsigned n = describe(*off / bs, min64((end - *off) / bs, cap), max_ranges(e->src),
-				      ranges);
-		int r = disk_offload_read(e->src, ranges, n, &token, err);
+		unsigned n = describe(*off / bs, min64((end - *off) / bs, cap),
+				      disk_max_ranges(e->src), ranges);
+		int r = disk_offload_read(e->src, ranges, n, 0, &token, err) ? -EIO : 0;
 
 		if (r == 0)
 			r = write_token(e, &token, off, err);

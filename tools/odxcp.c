@@ -58,7 +58,7 @@ struct odxcp {
 	struct initiator_uri src_uri, dst_uri;
 	struct initiator *src_in, *dst_in; /* the same one if on the same target */
 	struct disk src, dst;
-	uint32_t list_id;
+	struct disk_host host;
 	struct engine engine;
 	struct initiator_counts counts;
 	struct report report;
@@ -95,7 +95,7 @@ static enum exit_status open_disk(struct odxcp *c, const char *side,
 {
 	char why[INITIATOR_ERR];
 
-	if (disk_open(ret, in, uri->lun, &c->list_id, why) == 0)
+	if (disk_open(ret, in, uri->lun, &c->host, why) == 0)
 		return EXIT_OK;
 	blame(c, side, why);
 	return EXIT_ACCESS;
@@ -273,7 +273,7 @@ static int parse(int argc, char **argv, struct options *opt)
 
 int main(int argc, char **argv)
 {
-	struct odxcp c = { .list_id = 0 };
+	struct odxcp c = { .host = { 0 } };
 	int s = parse(argc, argv, &c.opt);
 
 	if (s >= 0)

@@ -104,7 +104,7 @@ static bool settle(struct pipe_state *p, struct slot *slot, unsigned side, bool 
 
 	if (v == DISK_GOOD && (write || cmd->in_len == slot->len))
 		return true;
-	if (v == DISK_RETRY && slot->retries > 0) {
+	if (v == DISK_RETRY && !cmd->error && slot->retries > 0) {
 		slot->retries--;
 		usleep(delay_ms * 1000);
 		submit(slot, side, d, write);

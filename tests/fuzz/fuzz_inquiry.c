@@ -48,8 +48,11 @@ static void check_8f(const uint8_t *p, size_t n)
 {
 	struct vpd_8f v;
 	struct vpd_b0 b0;
+	struct vpd_b2 b2;
 
 	vpd_b0_decode(p, n, &b0);
+	if (vpd_b2_decode(p, n, &b2))
+		FUZZ_CHECK(n >= 8 && b2.lbprz < 8 && b2.type < 8);
 	if (!vpd_8f_decode(p, n, &v))
 		return;
 	FUZZ_CHECK(v.ncommands <= 32 && v.nrod_types <= 16 && v.remote_tokens < 16);

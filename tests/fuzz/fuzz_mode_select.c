@@ -29,6 +29,26 @@ static void check_reads_back(struct mode_ctx ctx, bool ten, struct mode_state no
 	FUZZ_CHECK(got.wce == now.wce && got.d_sense == now.d_sense && got.swp == now.swp);
 }
 
+/* The same bytes as an initiator would read them from a MODE SENSE. */
+static void check_control(const uint8_t *p, size_t n)
+{
+	struct mode_control c, again;
+	uint8_t list[512];
+	size_t len;
+
+	if (!mode_control_decode(p, n, &c))
+		return;
+	FUZZ_CHECK(!c.page ||
+		   (c.page >= p + 4 && c.page_len >= 12 && c.page + c.page_len <= p + n));
+	len = mode_control_encode(list, sizeof(list), &c, 0);
+	FUZZ_CHECK(len == (c.page ? c.page_len + 4 : 0) && len <= sizeof(list));
+	if (!len || len > 256)
+		return;
+	list[0] = (uint8_t)(len - 1);
+	FUZZ_CHECK(mode_control_decode(list, len, &again) && again.page && again.qerr == 0);
+	FUZZ_CHECK(again.page_len == c.page_len && again.d_sense == c.d_sense);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mode_ctx ctx = { .block_size = 512, .blocks = 0x100000 };
@@ -39,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
+	check_control(data + 1, size - 1);
 	ten = data[0] & 0x01;
 	cdb.op = &scsi_ops[ten ? CMD_MODE_SELECT_10 : CMD_MODE_SELECT_6];
 	cdb.pf = data[0] & 0x02;

@@ -230,6 +230,21 @@ static void block_limits(void)
 	CU_ASSERT_FALSE(vpd_b0_decode(b, 16, &v));
 }
 
+static void provisioning(void)
+{
+	uint8_t b[8];
+	struct vpd_b2 v = { .type = 5 };
+
+	test_hex("00 B2 00 04 07 E5 02 00", b, sizeof(b));
+	CU_ASSERT_FALSE(vpd_b2_decode(b, 7, &v));
+	CU_ASSERT_EQUAL(v.type, 5);
+	CU_ASSERT_TRUE(vpd_b2_decode(b, 8, &v));
+	CU_ASSERT_TRUE(v.lbpu && v.lbpws && v.lbpws10 && !v.anc_sup && v.dp);
+	CU_ASSERT_EQUAL(v.threshold_exponent, 7);
+	CU_ASSERT_EQUAL(v.lbprz, 1);
+	CU_ASSERT_EQUAL(v.type, 2);
+}
+
 static void capacities(void)
 {
 	struct lu_info lu = sample_lu();
@@ -268,6 +283,7 @@ static const struct test tests[] = {
 	{ "page 8Fh that Windows refuses is marked", page_8f_that_windows_refuses },
 	{ "lists of 8Fh that claim too much are bounded", lying_8f_lists_are_bounded },
 	{ "page B0h", block_limits },
+	{ "page B2h needs 8 bytes", provisioning },
 	{ "READ CAPACITY 10 and 16 decode", capacities },
 	TEST_END,
 };

@@ -258,6 +258,31 @@ static void sense_then_select(void)
 		}
 }
 
+static void control_as_an_initiator_reads_it(void)
+{
+	uint8_t b[64], list[64], want[64];
+	struct mode_control c = { .qerr = 7 };
+	size_t n = test_hex("17 00 90 08" BD_8 "8A 0A 26 16 08 00 00 00 FF FF 00 00", b, sizeof(b));
+
+	CU_ASSERT_FALSE(mode_control_decode(b, 3, &c));
+	CU_ASSERT_EQUAL(c.qerr, 7);
+	CU_ASSERT_TRUE(mode_control_decode(b, n, &c));
+	CU_ASSERT_TRUE(c.wp && c.tst && c.d_sense && c.swp);
+	CU_ASSERT_EQUAL(c.qerr, 3);
+	CU_ASSERT_EQUAL(c.page_len, 12);
+	/* back with QERR 0: no PS, no block descriptor, all else as it was */
+	n = mode_control_encode(list, sizeof(list), &c, 0);
+	test_hex("00 00 00 00 0A 0A 26 10 08 00 00 00 FF FF 00 00", want, sizeof(want));
+	CHECK_BYTES(list, n, want, 16);
+	/* a page that did not come whole is none */
+	CU_ASSERT_TRUE(mode_control_decode(b, 23, &c));
+	CU_ASSERT_TRUE(c.wp && c.page == NULL && c.qerr == 0);
+	CU_ASSERT_EQUAL(mode_control_encode(list, sizeof(list), &c, 0), 0);
+	b[3] = 0xff; /* nor one that a block descriptor hides */
+	CU_ASSERT_TRUE(mode_control_decode(b, 24, &c));
+	CU_ASSERT_PTR_NULL(c.page);
+}
+
 static const struct test tests[] = {
 	{ "MODE SENSE(6) of the control page: QERR=0, TAS=0, DPOFUA, WP",
 	  control_page_as_windows_asks },
@@ -269,6 +294,8 @@ static const struct test tests[] = {
 	{ "parameter lists that are refused, and where", refused_lists },
 	{ "SP=1 and PF=0 with pages are 5/24/00", sp_and_pf },
 	{ "what MODE SENSE says can be selected", sense_then_select },
+	{ "an initiator reads the control page and writes it back",
+	  control_as_an_initiator_reads_it },
 	TEST_END,
 };
 

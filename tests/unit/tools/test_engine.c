@@ -110,18 +110,26 @@ int disk_flush(struct disk *d, char *err)
 	return 0;
 }
 
-int disk_offload_read(struct disk *d, const struct tpc_range *ranges, unsigned n,
-		      struct disk_token *ret, char *err)
+unsigned disk_max_ranges(const struct disk *d)
 {
 	(void)d;
+	return DISK_MAX_RANGES;
+}
+
+enum ntstatus disk_offload_read(struct disk *d, const struct tpc_range *ranges, unsigned n,
+				uint32_t timeout, struct disk_token *ret, char *err)
+{
+	(void)d;
+	(void)timeout;
 	(void)n;
 	(void)err;
 	ret->blocks = ranges[0].blocks;
-	return 0;
+	return NT_SUCCESS;
 }
 
-int disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_LEN], uint64_t offset,
-		       const struct tpc_range *ranges, unsigned n, uint64_t *ret_done, char *err)
+enum ntstatus disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_LEN],
+				 uint64_t offset, const struct tpc_range *ranges, unsigned n,
+				 uint64_t *ret_done, char *err)
 {
 	uint32_t bs = d->capacity.block_size;
 
@@ -129,11 +137,11 @@ int disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_LEN], uint6
 	(void)n;
 	if (wuts++) {
 		snprintf(err, INITIATOR_ERR, "token cancelled");
-		return -ESTALE;
+		return NT_INVALID_TOKEN;
 	}
 	memcpy(image[DST] + ranges[0].lba * bs, image[SRC] + offset * bs, first_wut * bs);
 	*ret_done = first_wut;
-	return 0;
+	return NT_SUCCESS;
 }
 
 /* ---- tests ---- */
