@@ -34,7 +34,7 @@ struct config_lun {
 	enum rod_keep keep;
 	uint64_t sidecar_bytes, clone_bytes; /* 0: no clones */
 	char *sidecar;			     /* NULL: chosen by the backstore */
-	char *serial, *fault;		     /* NULL: derived; none */
+	char *serial, *fault, *answer;	     /* NULL: derived; none; none */
 	struct lu_tpc_config tpc;
 };
 

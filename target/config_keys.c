@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lu_answer.h"
 #include "text.h"
 #include "tpc.h"
 
@@ -18,6 +19,7 @@ static bool is_block_size(const char *value);
 static bool is_physical_block(const char *value);
 static bool is_power_of_two(const char *value);
 static bool is_printable(const char *value);
+static bool is_answers(const char *value);
 
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const keeps[] = { "preserve", "cancel", NULL };
@@ -103,6 +105,9 @@ static const struct config_key lun_keys[] = {
 	{ KEY("serial", config_lun, serial, KEY_TEXT, 1, 36), .check = is_printable,
 	  .check_says = "must be printable ASCII" },
 	{ KEY("fault", config_lun, fault, KEY_TEXT, 1, 1024) },
+	{ KEY("answer", config_lun, answer, KEY_TEXT, 1, 1024), .check = is_answers,
+	  .check_says = "must be OPCODE[/ACTION]:FIRST:COUNT:WHAT, as \"83/11:1:2:2/04/01\"; see "
+			"odxd(8)" },
 	KEYS_END,
 };
 
@@ -188,6 +193,11 @@ static bool is_portal(const char *value)
 		return false;
 	n = strtoul(end + 1, &end, 10);
 	return *end == '\0' && n >= 1 && n <= 65535;
+}
+
+static bool is_answers(const char *value)
+{
+	return lu_answers_parse(value, NULL);
 }
 
 static bool is_printable(const char *value)

@@ -25,6 +25,7 @@ void config_lun_done(struct config_lun *lun)
 	free(lun->serial);
 	free(lun->sidecar);
 	free(lun->fault);
+	free(lun->answer);
 }
 
 struct bs_config config_lun_store(const struct config_lun *lun)
@@ -56,6 +57,7 @@ struct lu_config config_lun_unit(const struct config_lun *lun)
 		.serial = lun->serial,
 		.read_only = lun->read_only,
 		.removable = lun->removable,
+		.answer = lun->answer,
 		.tpc = lun->tpc,
 	};
 }
@@ -94,7 +96,7 @@ static int set_option(struct config_lun *lun, char *part, char sep, char *err, s
 			 "unknown option \"%.100s\"; there are size=, block-size=, "
 			 "physical-block-size=, read-only, removable, encrypt, direct, "
 			 "provisioning=, unmap=, point-in-time=, sidecar=, sidecar-size=, "
-			 "clone-size=, serial=, fault=, "
+			 "clone-size=, serial=, fault=, answer=, "
 			 "odx.KEY=; %s in the path is written \\%c",
 			 part, sep == ',' ? "a comma" : "a semicolon", sep);
 		return -EINVAL;

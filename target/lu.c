@@ -136,6 +136,11 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 	lu->bs = bs;
 	lu->cfg = *cfg;
 	lu->env = *env;
+	lu->cfg.answer = NULL; /* the caller's */
+	if (cfg->answer && !lu_answers_parse(cfg->answer, &lu->answers)) {
+		free(lu);
+		return -EINVAL;
+	}
 	for (unsigned cmd = 0; cmd < CMD_COUNT; cmd++) {
 		bool tpc = scsi_ops[cmd].opcode == 0x83 || scsi_ops[cmd].opcode == 0x84;
 
@@ -415,6 +420,26 @@ static void set_status(struct task *task, struct sense s)
 		task->lu->stats.check_conditions++;
 }
 
+/* lu_answer.h: what comes instead of the command, or after it, comes from another place. */
+static bool answer_is_later(const struct task *task)
+{
+	const struct lu_answer *a = task->answer;
+
+	return a->never || a->sense.key == KEY_RECOVERED_ERROR ||
+	       (a->status == SAM_CHECK_CONDITION && lu_tpc_keeps(task));
+}
+
+static void answer_now(struct task *task)
+{
+	set_status(task, task->answer->sense);
+	task->status = task->answer->status;
+}
+
+static void answer_never(struct task *task)
+{
+	task_finish_later(task, sense_good());
+}
+
 bool lu_accept(struct lu *lu, struct task *task)
 {
 	struct sense s;
@@ -424,6 +449,7 @@ bool lu_accept(struct lu *lu, struct task *task)
 	task->in_len = 0;
 	task->aborted = task->accepted = task->running = false;
 	task->op = NULL;
+	task->answer = NULL;
 	task->cancel = NULL;
 	task->work = NULL;
 	task->gather = NULL;
@@ -432,9 +458,13 @@ bool lu_accept(struct lu *lu, struct task *task)
 	conflict = sense_is_good(s) && lu_pr_conflict(lu, task);
 	if (sense_is_good(s) && !conflict)
 		s = judge_request(lu, &task->req);
+	if (sense_is_good(s) && !conflict)
+		task->answer = lu_answers_for(&lu->answers, task);
 	set_status(task, s);
 	if (conflict)
 		task->status = SAM_RESERVATION_CONFLICT;
+	else if (task->answer && !answer_is_later(task))
+		answer_now(task);
 	if (task->status != SAM_GOOD) {
 		if (lu->bs)
 			lu_tpc_refused(lu, task);
@@ -477,7 +507,10 @@ void lu_submit(struct task *task)
 			return;
 		}
 	}
-	handler_of(task->req.op->cmd)(lu, task);
+	if (task->answer && task->answer->never)
+		task->cancel = answer_never; /* a command without an answer, until it is aborted */
+	else
+		handler_of(task->req.op->cmd)(lu, task);
 }
 
 void lu_abort(struct task *task)
@@ -524,6 +557,8 @@ static void piece_over(struct task *task)
 
 void task_finish(struct task *task, struct sense s)
 {
+	if (sense_is_good(s) && task->answer && !task->aborted && !task->split)
+		s = task->answer->sense; /* recovered error, and done */
 	set_status(task, s);
 	if (!task->aborted && !sense_is_good(s))
 		log_debug("LUN %u: %s from %s: %x/%02x/%02x %s", task->lu->cfg.lun,

@@ -57,6 +57,7 @@ struct lu_config {
 	/* MAXIMUM TRANSFER LENGTH in blocks, where the front end has a limit; 0: none. */
 	uint32_t max_transfer_blocks;
 	struct lu_tpc_config tpc;
+	const char *answer; /* for tests: lu_answer.h; NULL: none; not kept */
 };
 
 /* What the LUs of one target share. */

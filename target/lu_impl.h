@@ -8,6 +8,7 @@
 
 #include "copymgr.h"
 #include "lu.h"
+#include "lu_answer.h"
 #include "mode.h"
 #include "pr_state.h"
 #include "target.h"
@@ -79,6 +80,7 @@ struct lu {
 	unsigned works;	  /* commands that hold a task.work */
 	unsigned gathers; /* WRITE ATOMIC commands that hold memory */
 	unsigned users;	  /* segments of EXTENDED COPY that read or write it */
+	struct lu_answers answers;
 	struct lu_stats stats;
 };
 
@@ -188,6 +190,8 @@ void lu_pr_task_ended(struct lu *lu);
  * lists of initiators that mean no harm from each other.
  */
 uint64_t lu_digest_list(uint8_t sa, const uint8_t *list, size_t len);
+/* PT or WUT: what is said to them is said once more by RRTI. */
+bool lu_tpc_keeps(const struct task *task);
 /* A command ended before lu_submit: if it was PT or WUT, cm_refused. */
 void lu_tpc_refused(const struct lu *lu, const struct task *task);
 

@@ -238,15 +238,21 @@ uint64_t lu_digest_list(uint8_t sa, const uint8_t *list, size_t len)
 	return h;
 }
 
-void lu_tpc_refused(const struct lu *lu, const struct task *task)
+bool lu_tpc_keeps(const struct task *task)
 {
 	uint8_t sa = task->cdb[1] & 0x1f;
-	struct cm_request req = { .sa = sa,
+
+	return task->cdb[0] == 0x83 && (sa == 0x10 || sa == 0x11);
+}
+
+void lu_tpc_refused(const struct lu *lu, const struct task *task)
+{
+	struct cm_request req = { .sa = task->cdb[1] & 0x1f,
 				  .list_id = get_be32(task->cdb + 6),
 				  .now = ring_now(lu->env.ring),
 				  .shared = task->nexus->shared };
 
-	if (task->cdb[0] == 0x83 && (sa == 0x10 || sa == 0x11))
+	if (lu_tpc_keeps(task))
 		cm_refused(lu_results(lu, task), &req);
 }
 
@@ -286,6 +292,8 @@ static void originate(struct lu *lu, struct task *task, uint8_t sa,
 	op->lu = lu;
 	op->unit = lu->info.block_size;
 	s = judge(lu, task, op);
+	if (sense_is_good(s) && task->answer && task->answer->sense.key != KEY_RECOVERED_ERROR)
+		s = task->answer->sense;
 	if (!sense_is_good(s)) {
 		cm_refuse(op, s);
 		task_finish_later(task, s);

@@ -38,6 +38,7 @@
 struct lu;
 struct cm_op;
 struct gather;
+struct lu_answer;
 
 struct task {
 	/* the command, set by the front end */
@@ -90,8 +91,9 @@ struct task {
 	 */
 	void (*cancel)(struct task *task);
 	bool accepted, running;
-	void *work;	       /* what the handler made for this piece */
-	struct gather *gather; /* what it keeps from piece to piece */
+	const struct lu_answer *answer; /* what is said instead (lu_answer.h); NULL: nothing */
+	void *work;			/* what the handler made for this piece */
+	struct gather *gather;		/* what it keeps from piece to piece */
 	TAILQ_ENTRY(task) link;
 };
 

@@ -14,6 +14,7 @@ static void must(bool ok, const char *what)
 }
 
 const char *core_state_dir;
+const char *core_answer;
 
 static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc)
 {
@@ -28,6 +29,7 @@ static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc
 
 	lc.removable = lun == LUN_RM;
 	lc.state_dir = core_state_dir;
+	lc.answer = lun == LUN_A ? core_answer : NULL;
 	bc.block_size = lc.block_size = lun == LUN_4K ? 4096 : 512;
 	bc.read_only = lc.read_only = lun == LUN_RO;
 	bc.fault = faults[lun];

@@ -38,6 +38,8 @@ struct reply {
 
 /* Where the next core_init lets reservations be kept; NULL: nowhere. */
 extern const char *core_state_dir;
+/* What the next core_init makes LUN_A answer (lu_answer.h); NULL: what it would. */
+extern const char *core_answer;
 
 /* Builds everything; @tpc NULL: defaults, @max_tokens 0: default.  Unit attentions are taken. */
 void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tokens);
