@@ -465,9 +465,10 @@ static void capture_end(struct capture *c, int res)
 /* No write to the ranges is running now, and later ones will meet the guard. */
 static void capture_now(struct capture *c)
 {
-	c->ret_rod = rod_new(c->bs, c->ranges, c->n);
+	int res = rod_new(&c->ret_rod, c);
+
 	fence_release(&c->bs->fence, &c->fence);
-	capture_end(c, c->ret_rod ? 0 : -ENOMEM);
+	capture_end(c, res);
 }
 
 static void capture_granted(struct fence_req *req)

@@ -16,6 +16,7 @@
 #include "arena.h"
 #include "aux.h"
 #include "fence.h"
+#include "owner.h"
 #include "ranges.h"
 #include "ring.h"
 
@@ -163,7 +164,7 @@ struct bs_config {
 struct bs_env { /* what backstores share; outlives them */
 	struct ring *ring;
 	struct aux *aux;
-	struct quota *sidecar_total; /* bytes in all sidecars together; NULL: no limit */
+	struct bs_totals *totals; /* NULL: no limits but those of each backstore */
 };
 
 /*
@@ -246,11 +247,13 @@ void bs_extents(struct backstore *bs, struct extent_query *q);
  * Freezes ranges into a rod: waits (exclusive fence over all of them) until
  * running writes have ended, then marks them live.  @ranges are in ROD order and
  * may be in any order on the medium; zero-length ones are allowed.
- * done: 0 and ret_rod with one reference for the caller; or -ENOMEM.
+ * done: 0 and ret_rod with one reference for the caller; -ENOSPC where it cannot be
+ * kept: not cloned, and no room to save anything for it; or -ENOMEM.
  */
 struct capture {
 	const struct byte_range *ranges; /* caller's until done */
 	unsigned n;
+	struct bs_owner *owner; /* whom it is for; the rod takes its own reference */
 	void (*done)(struct capture *c, int res);
 	struct rod *ret_rod;
 	/* the backstore's */

@@ -99,8 +99,8 @@ uint64_t bs_tamper_len(struct backstore *bs, uint64_t len, uint32_t align);
 /* Takes the first @n bytes off the io's vector: used-up entries get length 0. */
 void iov_advance(struct iovec *iov, unsigned niov, uint64_t n);
 
-/* rod.c: a live rod over @ranges, one reference; NULL without memory. */
-struct rod *rod_new(struct backstore *bs, const struct byte_range *ranges, unsigned n);
+/* rod.c: a live rod as @c asks for it, one reference.  -ENOMEM, -ENOSPC as bs_capture. */
+int rod_new(struct rod **ret, const struct capture *c);
 /* Cancels all live rods that share a byte with [off, off+len). */
 void rods_guard(struct backstore *bs, uint64_t off, uint64_t len);
 

@@ -15,56 +15,15 @@
  *   has read: a write that changed it in between has completed a version before.
  *
  * A save needs its own memory and a slot and waits for no fence, so nothing waits in
- * a circle.
+ * a circle.  An owner who has no room left for it loses the rods it is for, and nobody
+ * else does.
  */
-#include "cbw.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "rod_impl.h"
-
-#define SLOT_NONE UINT32_MAX	   /* being saved */
-#define SLOT_ZERO (UINT32_MAX - 1) /* nothing but zeros */
-
-struct version {
-	struct chunk *chunk;
-	TAILQ_ENTRY(version) link;
-	uint64_t seq;
-	uint32_t users; /* parts of rods that need it */
-	uint32_t slot;
-};
-
-/* A chunk that has versions, or the first of which is being saved. */
-struct chunk {
-	struct itree_node node;
-	TAILQ_HEAD(version_list, version) versions; /* by seq, ascending */
-	struct version *saving;			    /* the last one, or NULL */
-	struct io *first, *last;		    /* writes that wait for it */
-};
-
-struct save {
-	struct cbw *cbw;
-	struct version *version;
-	uint32_t slot;
-	char *mem;
-	struct io io;
-	struct iovec iov;
-	struct save *next; /* free */
-};
-
-struct cbw {
-	struct backstore *bs;
-	uint64_t seq; /* of the last capture */
-	struct itree chunks;
-	uint64_t zeros; /* versions without a slot */
-	char *mem;
-	struct save saves[CBW_SAVES], *free;
-	struct io *first, *last; /* writes that wait for a free save */
-	struct sidecar sidecar;
-};
+#include "cbw_impl.h"
 
 int cbw_new(struct cbw **ret, struct backstore *bs, const char *dir, const struct bs_config *cfg)
 {
@@ -89,11 +48,17 @@ void cbw_free(struct cbw *cbw)
 {
 	if (!cbw)
 		return;
-	assert(!cbw->chunks.root && !cbw->first);
+	assert(!cbw->chunks.root && !cbw->first && !cbw->in_line);
 	sidecar_done(&cbw->sidecar);
 	if (cbw->mem)
 		munmap(cbw->mem, CBW_SAVES * CBW_CHUNK);
 	free(cbw);
+}
+
+bool cbw_room(const struct cbw *cbw, const struct bs_owner *owner)
+{
+	return sidecar_room(&cbw->sidecar) &&
+	       quota_room(owner ? &owner->saved : NULL, SIDECAR_SLOT);
 }
 
 uint64_t cbw_number(struct cbw *cbw)
@@ -124,129 +89,6 @@ static bool get_memory(struct cbw *cbw)
 	return true;
 }
 
-static struct chunk *to_chunk(struct itree_node *n)
-{
-	return n ? container_of(n, struct chunk, node) : NULL;
-}
-
-static struct chunk *chunk_at(const struct cbw *cbw, uint64_t off)
-{
-	return to_chunk(itree_find(&cbw->chunks, off, 1));
-}
-
-static struct rod *node_rod(struct itree_node *n)
-{
-	return container_of(n, struct rod_part, node)->rod;
-}
-
-static bool is_complete(const struct version *v)
-{
-	return v->slot != SLOT_NONE;
-}
-
-/* Of the last complete version; 0: there is none. */
-static uint64_t last_seq(const struct chunk *ch)
-{
-	const struct version *v = ch ? TAILQ_LAST(&ch->versions, version_list) : NULL;
-
-	if (v && !is_complete(v))
-		v = TAILQ_PREV(v, version_list, link);
-	return v ? v->seq : 0;
-}
-
-/* The version that the rod reads this chunk from, once it is complete; NULL: none. */
-static struct version *version_of(const struct chunk *ch, const struct rod *rod)
-{
-	struct version *v;
-
-	TAILQ_FOREACH (v, &ch->versions, link)
-		if (v->seq >= rod->seq)
-			return v->seq < rod->gone ? v : NULL;
-	return NULL;
-}
-
-/* ---- versions and chunks ---- */
-
-static struct version *version_new(struct cbw *cbw, uint64_t at)
-{
-	struct chunk *ch = chunk_at(cbw, at);
-	struct version *v = malloc(sizeof(*v));
-
-	if (v && !ch) {
-		ch = calloc(1, sizeof(*ch));
-		if (ch) {
-			ch->node.range = (struct byte_range) { at, CBW_CHUNK };
-			TAILQ_INIT(&ch->versions);
-			itree_insert(&cbw->chunks, &ch->node);
-		}
-	}
-	if (!v || !ch) {
-		free(v);
-		return NULL;
-	}
-	*v = (struct version) { .chunk = ch, .seq = cbw->seq, .slot = SLOT_NONE };
-	return v;
-}
-
-static void chunk_tidy(struct cbw *cbw, struct chunk *ch)
-{
-	if (!TAILQ_EMPTY(&ch->versions))
-		return;
-	assert(!ch->first);
-	itree_remove(&cbw->chunks, &ch->node);
-	free(ch);
-}
-
-/* Leaves a chunk that has no version any more: chunk_tidy comes next. */
-static void version_free(struct cbw *cbw, struct version *v)
-{
-	if (v->slot == SLOT_ZERO)
-		cbw->zeros--;
-	else if (v->slot != SLOT_NONE)
-		sidecar_put(&cbw->sidecar, v->slot);
-	TAILQ_REMOVE(&v->chunk->versions, v, link);
-	free(v);
-}
-
-/* Parts of live rods in this chunk that were captured after @after: @v is for them. */
-static unsigned count_users(const struct cbw *cbw, const struct version *v, uint64_t after)
-{
-	const struct byte_range *r = &v->chunk->node.range;
-	const struct itree *guard = &cbw->bs->guard;
-	struct itree_node *n = itree_find(guard, r->off, r->len);
-	unsigned users = 0;
-
-	for (; n; n = itree_next(guard, n, r->off, r->len))
-		users += n->key > after;
-	return users;
-}
-
-void cbw_release(struct rod *rod)
-{
-	struct cbw *cbw = rod->bs->cbw;
-
-	if (!cbw)
-		return;
-	for (unsigned i = 0; i < rod->n; i++) {
-		struct byte_range r = rod->parts[i].node.range;
-		struct itree_node *n = itree_find(&cbw->chunks, r.off, r.len), *next;
-
-		for (; n; n = next) {
-			struct chunk *ch = to_chunk(n);
-			struct version *v = version_of(ch, rod);
-
-			next = itree_next(&cbw->chunks, n, r.off, r.len);
-			if (!v)
-				continue;
-			assert(v->users > 0);
-			if (--v->users == 0 && is_complete(v)) {
-				version_free(cbw, v);
-				chunk_tidy(cbw, ch);
-			}
-		}
-	}
-}
-
 /* ---- saving ---- */
 
 static void resume(struct io *io)
@@ -265,19 +107,92 @@ static void join(struct io **first, struct io **last, struct io *io)
 	*last = io;
 }
 
-/* Those captured in (after, upto] that have a byte in the chunk at @at are lost. */
-static void cancel_users(struct cbw *cbw, uint64_t at, uint64_t after, uint64_t upto)
+/* Which rods with a byte in the chunk at @at: captured in (after, upto], of @owner or all. */
+struct users {
+	uint64_t at, after, upto;
+	const struct bs_owner *owner;
+	bool all;
+};
+
+/* They are lost. */
+static void cancel_users(struct cbw *cbw, const struct users *u)
 {
+	uint64_t at = u->at;
 	const struct itree *guard = &cbw->bs->guard;
 	struct itree_node *n = itree_find(guard, at, CBW_CHUNK);
 
 	while (n) {
-		if (n->key <= after || n->key > upto) {
+		if (n->key <= u->after || n->key > u->upto ||
+		    (!u->all && node_rod(n)->owner != u->owner)) {
 			n = itree_next(guard, n, at, CBW_CHUNK);
 			continue;
 		}
 		rod_cancel(node_rod(n));
 		n = itree_find(guard, at, CBW_CHUNK); /* it took other nodes along */
+	}
+}
+
+static struct quota *saves_of(const struct cbw *cbw)
+{
+	return cbw->bs->env.totals ? &cbw->bs->env.totals->saves : NULL;
+}
+
+static bool can_save(const struct cbw *cbw)
+{
+	return cbw->free && quota_room(saves_of(cbw), 1);
+}
+
+/* Its writes wait for a save: one of its own, or one of all. */
+static void get_in_line(struct cbw *cbw)
+{
+	struct bs_totals *t = cbw->bs->env.totals;
+
+	if (!t || cbw->in_line || !cbw->free)
+		return;
+	cbw->in_line = true;
+	cbw->next = NULL;
+	if (t->waiting)
+		t->last->next = cbw;
+	else
+		t->waiting = cbw;
+	t->last = cbw;
+}
+
+static void wait_for_save(struct cbw *cbw, struct io *io)
+{
+	join(&cbw->first, &cbw->last, io);
+	get_in_line(cbw);
+}
+
+static void resume_first(struct cbw *cbw)
+{
+	struct io *io = cbw->first;
+
+	cbw->first = io->next;
+	resume(io);
+}
+
+/* A save of @cbw has come free: one write of each backstore that waits, in turn. */
+static void serve_waiting(struct cbw *cbw)
+{
+	struct bs_totals *t = cbw->bs->env.totals;
+
+	if (!t) {
+		while (cbw->first && cbw->free)
+			resume_first(cbw);
+		return;
+	}
+	if (cbw->first)
+		get_in_line(cbw);
+	while (t->waiting && quota_room(&t->saves, 1)) {
+		struct cbw *next = t->waiting;
+
+		t->waiting = next->next;
+		next->in_line = false;
+		if (next->first && next->free)
+			resume_first(next);
+		if (next->first)
+			get_in_line(next);
 	}
 }
 
@@ -288,29 +203,27 @@ static void save_end(struct save *s, int res)
 	struct version *v = s->version;
 	struct chunk *ch = v->chunk;
 	struct io *io = ch->first;
-	uint64_t at = ch->node.range.off, upto = v->seq;
+	const struct users u = {
+		.at = ch->node.range.off, .after = last_seq(ch), .upto = v->seq, .all = true
+	};
 
 	ch->saving = NULL;
 	ch->first = ch->last = NULL;
 	s->next = cbw->free;
 	cbw->free = s;
+	quota_put(saves_of(cbw), 1);
 	cbw->bs->stats.saves += res == 0;
 	cbw->bs->stats.save_errors += res < 0;
 	if (res < 0) {
 		version_free(cbw, v);
-		cancel_users(cbw, at, last_seq(ch), upto);
-		ch = chunk_at(cbw, at); /* may have gone with the last of the rods */
+		cancel_users(cbw, &u);
+		ch = chunk_at(cbw, u.at); /* may have gone with the last of the rods */
 	} else if (v->users == 0) {
 		version_free(cbw, v);
 	}
 	if (ch)
 		chunk_tidy(cbw, ch);
-	while (cbw->first && cbw->free) {
-		struct io *first = cbw->first;
-
-		cbw->first = first->next;
-		resume(first);
-	}
+	serve_waiting(cbw);
 	while (io) {
 		struct io *next = io->next;
 
@@ -344,6 +257,31 @@ static void save_io(struct save *s, enum io_op op, uint64_t off, uint64_t len,
 	};
 }
 
+/*
+ * Of each owner with rods that need it.  False: nobody needs it, or nobody who may still
+ * have it; those who may not have lost their rods.
+ */
+static bool charge(struct cbw *cbw, struct version *v)
+{
+	struct users u = { .at = v->chunk->node.range.off,
+			   .after = last_seq(v->chunk),
+			   .upto = v->seq };
+	bool any = false;
+
+	for (struct claim *cl = &v->claim; cl; cl = cl->next) {
+		if (cl->users == 0)
+			continue;
+		if (cl->owner && !quota_take(&cl->owner->saved, SIDECAR_SLOT)) {
+			u.owner = cl->owner;
+			cancel_users(cbw, &u);
+			continue;
+		}
+		cl->charged = cl->owner != NULL;
+		any = true;
+	}
+	return any;
+}
+
 static void read_for_save(struct io *io, int res)
 {
 	struct save *s = container_of(io, struct save, io);
@@ -359,7 +297,7 @@ static void read_for_save(struct io *io, int res)
 		save_end(s, 0);
 		return;
 	}
-	res = sidecar_take(&cbw->sidecar, &s->slot);
+	res = charge(cbw, s->version) ? sidecar_take(&cbw->sidecar, &s->slot) : -EDQUOT;
 	if (res < 0) {
 		save_end(s, res);
 		return;
@@ -368,22 +306,31 @@ static void read_for_save(struct io *io, int res)
 	sidecar_submit(&cbw->sidecar, s->slot, &s->io);
 }
 
+/* There is no memory. */
+static void cannot_save(struct cbw *cbw, uint64_t at)
+{
+	const struct users u = {
+		.at = at, .after = last_seq(chunk_at(cbw, at)), .upto = cbw->seq, .all = true
+	};
+
+	cbw->bs->stats.save_errors++;
+	cancel_users(cbw, &u);
+}
+
 /* Begins to save the chunk at @at, or cancels those it is for when there is no memory. */
 static void save_start(struct cbw *cbw, uint64_t at)
 {
 	uint64_t left = cbw->bs->size - at, after = last_seq(chunk_at(cbw, at));
-	struct version *v = version_new(cbw, at);
+	struct version *v = version_new(cbw, at, after);
 	struct save *s = cbw->free;
 
 	if (!v) {
-		cbw->bs->stats.save_errors++;
-		cancel_users(cbw, at, after, cbw->seq);
+		cannot_save(cbw, at);
 		return;
 	}
-	v->users = count_users(cbw, v, after);
-	TAILQ_INSERT_TAIL(&v->chunk->versions, v, link);
 	v->chunk->saving = v;
 	cbw->free = s->next;
+	(void)quota_take(saves_of(cbw), 1);
 	s->version = v;
 	save_io(s, IO_READ, at, left < CBW_CHUNK ? left : CBW_CHUNK, read_for_save);
 	bs_submit_inside(cbw->bs, &s->io);
@@ -417,7 +364,7 @@ static void save_ahead(struct cbw *cbw, uint64_t from, uint64_t end)
 {
 	struct byte_range piece;
 
-	for (unsigned i = 0; i < CBW_SAVES && cbw->free && !cbw->first; i++) {
+	for (unsigned i = 0; i < CBW_SAVES && can_save(cbw) && !cbw->first; i++) {
 		struct chunk *ch;
 
 		if (!next_piece(cbw, from, end, &piece))
@@ -448,13 +395,11 @@ bool cbw_pass(struct cbw *cbw, struct io *io)
 			return false;
 		}
 		if (!get_memory(cbw)) {
-			cbw->bs->stats.save_errors++;
-			cancel_users(cbw, piece.off / CBW_CHUNK * CBW_CHUNK, last_seq(ch),
-				     cbw->seq);
+			cannot_save(cbw, piece.off / CBW_CHUNK * CBW_CHUNK);
 			continue;
 		}
-		if (!cbw->free) {
-			join(&cbw->first, &cbw->last, io);
+		if (!can_save(cbw)) {
+			wait_for_save(cbw, io);
 			return false;
 		}
 		/* Joins it in the next turn, or sees that the rods are gone. */
@@ -464,48 +409,6 @@ bool cbw_pass(struct cbw *cbw, struct io *io)
 }
 
 /* ---- reading ---- */
-
-static enum cbw_place place_of(const struct chunk *ch, const struct rod *rod, uint32_t *ret_slot)
-{
-	const struct version *v = version_of(ch, rod);
-
-	if (!v || !is_complete(v))
-		return CBW_NOT;
-	*ret_slot = v->slot;
-	return v->slot == SLOT_ZERO ? CBW_ZERO : CBW_SAVED;
-}
-
-/* Spans of the disk, and of zeros, go on over chunks; what is saved ends with its own. */
-enum cbw_place cbw_find(const struct rod *rod, uint64_t off, uint64_t *len, uint32_t *ret_slot)
-{
-	const struct cbw *cbw = rod->bs->cbw;
-	uint64_t end = off + *len, at = off, stop;
-	enum cbw_place first = CBW_NOT;
-	struct itree_node *n;
-
-	if (!cbw)
-		return CBW_NOT;
-	n = itree_find(&cbw->chunks, off, *len);
-	for (; at < end; at = stop) {
-		enum cbw_place place = CBW_NOT;
-		uint32_t slot = SLOT_NONE;
-
-		stop = n && n->range.off > at ? n->range.off : end;
-		if (n && n->range.off <= at) {
-			place = place_of(to_chunk(n), rod, &slot);
-			stop = n->range.off + CBW_CHUNK < end ? n->range.off + CBW_CHUNK : end;
-			n = itree_next(&cbw->chunks, n, off, end - off);
-		}
-		if (at == off) {
-			first = place;
-			*ret_slot = slot;
-		} else if (place != first || first == CBW_SAVED) {
-			break;
-		}
-	}
-	*len = at - off;
-	return first;
-}
 
 void cbw_read(struct cbw *cbw, uint32_t slot, struct io *io)
 {

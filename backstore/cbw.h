@@ -24,6 +24,9 @@ struct cbw;
 int cbw_new(struct cbw **ret, struct backstore *bs, const char *dir, const struct bs_config *cfg);
 void cbw_free(struct cbw *cbw); /* no live rods; NULL is fine */
 
+/* Could a chunk be saved for @owner now?  False: there is no room left, his or the sidecar's. */
+bool cbw_room(const struct cbw *cbw, const struct bs_owner *owner);
+
 /* Numbers a capture, or the moment from which on a rod needs no new versions. */
 uint64_t cbw_number(struct cbw *cbw);
 

@@ -31,6 +31,7 @@ enum state { WAITS, CLONING, HELD, PUNCHING };
 struct clone {
 	struct clones *all;
 	struct rod *rod; /* NULL: it is gone */
+	struct bs_owner *owner;
 	TAILQ_ENTRY(clone) link;
 	enum state state;
 	struct aux_job job;
@@ -55,12 +56,36 @@ struct clones {
 	struct bs_file file;
 	struct backstore *pool;
 	uint64_t next; /* free from here on, in the pool */
-	uint64_t bytes, max_bytes;
+	struct quota bytes;
 	struct clone_list list; /* all of them, in the order of their captures */
 	struct clone *cloning;
 	unsigned punching, pins;
 	bool never; /* the file system has said so */
 };
+
+/* What a clone's bytes are taken from. */
+enum { QUOTAS = 3 };
+
+static void quotas_of(const struct clone *c, struct quota *ret[QUOTAS])
+{
+	struct bs_totals *totals = c->all->bs->env.totals;
+
+	ret[0] = &c->all->bytes;
+	ret[1] = totals ? &totals->cloned : NULL;
+	ret[2] = c->owner ? &c->owner->cloned : NULL;
+}
+
+/* Out of the list and of the quotas. */
+static void forget(struct clone *c)
+{
+	struct quota *q[QUOTAS];
+
+	quotas_of(c, q);
+	quota_put_all(q, QUOTAS, c->len);
+	TAILQ_REMOVE(&c->all->list, c, link);
+	bs_owner_unref(c->owner);
+	free(c);
+}
 
 int clones_new(struct clones **ret, struct backstore *bs, uint64_t max_bytes)
 {
@@ -74,7 +99,7 @@ int clones_new(struct clones **ret, struct backstore *bs, uint64_t max_bytes)
 		return -ENOMEM;
 	cl->bs = bs;
 	cl->file = file;
-	cl->max_bytes = max_bytes ? max_bytes : BS_CLONE_BYTES;
+	cl->bytes.limit = max_bytes ? max_bytes : BS_CLONE_BYTES;
 	TAILQ_INIT(&cl->list);
 	*ret = cl;
 	return 0;
@@ -92,8 +117,7 @@ void clones_free(struct clones *cl)
 			aux_take_back(cl->bs->env.aux, &c->job);
 		if (!cl->pool && c->pool >= 0)
 			close(c->pool); /* made, and nobody was told */
-		TAILQ_REMOVE(&cl->list, c, link);
-		free(c);
+		forget(c);
 	}
 	bs_close(cl->pool);
 	free(cl);
@@ -192,9 +216,7 @@ static void clone_free(struct clone *c)
 {
 	struct clones *cl = c->all;
 
-	TAILQ_REMOVE(&cl->list, c, link);
-	cl->bytes -= c->len;
-	free(c);
+	forget(c);
 	/* Somebody who still reads there leaves it to the next. */
 	if (TAILQ_EMPTY(&cl->list) && cl->pool && cl->pins == 0 && bs_idle(cl->pool)) {
 		scratch_close(cl->pool);
@@ -282,6 +304,7 @@ static struct clone *clone_new(struct clones *cl, const struct rod *rod)
 	if (!c)
 		return NULL;
 	c->all = cl;
+	c->owner = rod->owner;
 	c->pool = -1;
 	c->at = cl->next;
 	c->src = cl->file.fd;
@@ -304,6 +327,7 @@ static struct clone *clone_new(struct clones *cl, const struct rod *rod)
 void clone_start(struct rod *rod)
 {
 	struct clones *cl = rod->bs->clones;
+	struct quota *q[QUOTAS];
 	struct clone *c;
 
 	if (!cl || cl->never || rod->n == 0)
@@ -313,13 +337,14 @@ void clone_start(struct rod *rod)
 	c = clone_new(cl, rod);
 	if (!c)
 		return;
-	if (c->len > cl->max_bytes - cl->bytes || c->len > POOL_SIZE - cl->next) {
+	quotas_of(c, q);
+	if (c->len > POOL_SIZE - cl->next || !quota_take_all(q, QUOTAS, c->len)) {
 		free(c);
 		return;
 	}
 	cl->next += c->len;
-	cl->bytes += c->len;
 	c->rod = rod;
+	bs_owner_ref(c->owner);
 	rod->clone = c;
 	TAILQ_INSERT_TAIL(&cl->list, c, link);
 	pump(cl);

@@ -26,7 +26,8 @@ int clones_new(struct clones **ret, struct backstore *bs, uint64_t max_bytes);
 void clones_free(struct clones *cl);
 bool clones_busy(const struct clones *cl);
 
-/* Begins to clone the rod, if that is possible and within the limit. */
+/* Begins to clone the rod, if that is possible and within the limits: its own, its owner's and
+ * that of all backstores.  Else rod->clone stays NULL. */
 void clone_start(struct rod *rod);
 /* The rod is given back or cancelled. */
 void clone_drop(struct rod *rod);

@@ -2,6 +2,7 @@
 #include "rod.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "cbw.h"
@@ -46,19 +47,39 @@ static struct rod *make(struct backstore *bs, const struct byte_range *ranges, u
 	}
 	bs->live_rods++;
 	bs->rods++;
-	if (frozen)
-		clone_start(rod);
 	return rod;
 }
 
-struct rod *rod_new(struct backstore *bs, const struct byte_range *ranges, unsigned n)
+/* Could anything be saved for it, if a write came now? */
+static bool may_be_kept(const struct rod *rod)
 {
-	return make(bs, ranges, n, true);
+	return !rod->bs->cbw || rod->n == 0 || rod->clone || cbw_room(rod->bs->cbw, rod->owner);
+}
+
+int rod_new(struct rod **ret, const struct capture *c)
+{
+	struct rod *rod = make(c->bs, c->ranges, c->n, true);
+
+	if (!rod)
+		return -ENOMEM;
+	rod->owner = bs_owner_ref(c->owner);
+	clone_start(rod);
+	if (!may_be_kept(rod)) {
+		rod_unref(rod);
+		return -ENOSPC;
+	}
+	*ret = rod;
+	return 0;
 }
 
 struct rod *rod_view(struct backstore *bs, const struct byte_range *ranges, unsigned n)
 {
 	return make(bs, ranges, n, false);
+}
+
+struct bs_owner *rod_owner(const struct rod *rod)
+{
+	return rod->owner;
 }
 
 /* Takes the rod out of the guard, and what was saved for it goes. */
@@ -102,6 +123,7 @@ void rod_unref(struct rod *rod)
 	if (!rod->cancelled)
 		drop_live(rod);
 	rod->bs->rods--;
+	bs_owner_unref(rod->owner);
 	free(rod);
 }
 

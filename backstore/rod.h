@@ -28,6 +28,7 @@ void rod_unref(struct rod *rod); /* the last one frees; NULL is fine */
 uint64_t rod_len(const struct rod *rod); /* bytes; UINT64_MAX for rod_zero */
 bool rod_cancelled(const struct rod *rod);
 struct backstore *rod_backstore(const struct rod *rod); /* NULL for rod_zero */
+struct bs_owner *rod_owner(const struct rod *rod);	/* whom it was captured for, or NULL */
 /* Does the rod hold any byte of these ranges of @bs? */
 bool rod_touches(const struct rod *rod, const struct backstore *bs, const struct byte_range *r,
 		 unsigned n);

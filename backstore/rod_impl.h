@@ -24,6 +24,7 @@ struct rod {
 	 */
 	uint64_t seq, gone;
 	struct clone *clone; /* begun or held; NULL: none */
+	struct bs_owner *owner;
 	uint64_t len;
 	void (*on_cancel)(struct rod *rod, void *ctx);
 	void *ctx;

@@ -46,18 +46,27 @@ void sidecar_done(struct sidecar *sc)
 	free(sc->fault);
 }
 
+static struct quota *total_of(const struct sidecar *sc)
+{
+	return sc->env.totals ? &sc->env.totals->saved : NULL;
+}
+
+bool sidecar_room(const struct sidecar *sc)
+{
+	return sc->used < sc->nslots && quota_room(total_of(sc), SIDECAR_SLOT);
+}
+
 int sidecar_take(struct sidecar *sc, uint32_t *ret_slot)
 {
 	uint32_t words = map_words(sc), w = sc->hint / WORD_BITS;
 
-	if (sc->used == sc->nslots)
+	if (!sidecar_room(sc))
 		return -ENOSPC;
 	if (!sc->map)
 		sc->map = calloc(words, sizeof(*sc->map));
 	if (!sc->map)
 		return -ENOMEM;
-	if (!quota_take(sc->env.sidecar_total, SIDECAR_SLOT))
-		return -ENOSPC;
+	(void)quota_take(total_of(sc), SIDECAR_SLOT);
 	/* All below the hint are in use. */
 	while (sc->map[w] == UINT64_MAX)
 		w++;
@@ -77,7 +86,7 @@ void sidecar_put(struct sidecar *sc, uint32_t slot)
 	sc->map[slot / WORD_BITS] &= ~bit;
 	if (slot < sc->hint)
 		sc->hint = slot;
-	quota_put(sc->env.sidecar_total, SIDECAR_SLOT);
+	quota_put(total_of(sc), SIDECAR_SLOT);
 	if (--sc->used == 0)
 		ring_timer_set(sc->env.ring, &sc->linger, SIDECAR_LINGER_NS);
 }

@@ -28,7 +28,7 @@ struct sidecar {
 	struct ring_timer linger;
 };
 
-/* At most @bytes, and what env->sidecar_total leaves.  Strings are copied.  -ENOMEM. */
+/* At most @bytes, and what env->totals leaves.  Strings are copied.  -ENOMEM. */
 int sidecar_init(struct sidecar *sc, const struct bs_env *env, const char *dir, uint64_t bytes,
 		 const char *fault);
 /* No slot in use, nothing in flight.  Blocks. */
@@ -37,6 +37,8 @@ void sidecar_done(struct sidecar *sc);
 /* -ENOSPC at the limit, this one's or the shared one; -ENOMEM. */
 int sidecar_take(struct sidecar *sc, uint32_t *ret_slot);
 void sidecar_put(struct sidecar *sc, uint32_t slot);
+/* Is there a slot to be taken? */
+bool sidecar_room(const struct sidecar *sc);
 /*
  * Reads or writes within a slot, io->off counted from its start.  io->done comes as with
  * bs_submit, also with what making the file says (-EACCES, -ENOENT...).

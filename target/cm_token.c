@@ -29,12 +29,13 @@ static void populate_done(struct capture *c, int res)
 	ring_timer_cancel(op->lu->env.ring, &op->deadline);
 	if (res == -ECANCELED) /* the writes before it did not end in time */
 		s = sense_make(KEY_ABORTED_COMMAND, ASC_INSUFFICIENT_RESOURCES);
-	else if (res < 0)
+	else if (res < 0) /* no memory, or no way to keep its data */
 		s = sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_ROD);
 	else if (op->lu->failed) /* meanwhile */
 		s = sense_make(KEY_NOT_READY, ASC_NOT_READY_MANUAL_INTERVENTION);
 	else
-		s = token_issue(op->lu->env.tokens, c->ret_rod, &proto, op->timeout_s, op->token);
+		s = token_issue(op->lu->env.tokens, c->ret_rod, &op->lu->tokens, &proto,
+				op->timeout_s, op->token);
 	if (res == 0)
 		rod_unref(c->ret_rod);
 	op->done_chunks = 1;

@@ -57,8 +57,7 @@ struct config_target *config_new_target(struct config *cfg, const char *name)
 	t = &targets[cfg->ntargets];
 	*t = (struct config_target) {
 		.name = strdup(name),
-		.tokens = { .max_tokens = TOKEN_MAX_DEFAULT,
-			    .max_tombstones = TOKEN_TOMBSTONES_DEFAULT },
+		.tokens = token_defaults,
 		.copy = copy_engine_defaults,
 	};
 	if (!t->name)

@@ -57,7 +57,16 @@ static const struct config_key limits_keys[] = {
 
 static const struct config_key tokens_keys[] = {
 	{ KEY("max", token_config, max_tokens, KEY_COUNT, 1, 1 << 24) },
+	{ KEY("max-per-lun", token_config, max_per_lun, KEY_COUNT, 1, 1 << 24) },
+	{ KEY("max-per-initiator", token_config, max_per_initiator, KEY_COUNT, 1, 1 << 24) },
 	{ KEY("tombstones", token_config, max_tombstones, KEY_COUNT, 1, 1 << 24) },
+	{ KEY("saved", token_config, saved, KEY_SIZE, 64 << 10, 1ull << 50) },
+	{ KEY("saved-per-initiator", token_config, saved_per_initiator, KEY_SIZE, 64 << 10,
+	      1ull << 50) },
+	{ KEY("cloned", token_config, cloned, KEY_SIZE, 4096, 1ull << 60) },
+	{ KEY("cloned-per-initiator", token_config, cloned_per_initiator, KEY_SIZE, 4096,
+	      1ull << 60) },
+	{ KEY("saves", token_config, max_saves, KEY_COUNT, 1, 4096) },
 	KEYS_END,
 };
 

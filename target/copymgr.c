@@ -167,6 +167,8 @@ static void op_end(struct cm_op *op, enum tpc_status status, uint64_t count, str
 	if (op->holds_token)
 		token_release(op->lu->env.tokens, &op->use, op->del_tkn);
 	op->holds_token = false;
+	bs_owner_unref(op->capture.owner);
+	op->capture.owner = NULL;
 	cm_result(op);
 	op->running = false;
 	if (!r) {

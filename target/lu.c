@@ -141,6 +141,7 @@ int lu_new(struct lu **ret, struct backstore *bs, const struct lu_config *cfg,
 		free(lu);
 		return -EINVAL;
 	}
+	lu->tokens.limit = env->tokens_per_lun ? env->tokens_per_lun : UINT64_MAX;
 	for (unsigned cmd = 0; cmd < CMD_COUNT; cmd++) {
 		bool tpc = scsi_ops[cmd].opcode == 0x83 || scsi_ops[cmd].opcode == 0x84;
 

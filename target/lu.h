@@ -67,7 +67,8 @@ struct lu_env {
 	struct copy_engine *copies;
 	struct token_registry *tokens;
 	const char *target_name;
-	bool foreign_ports; /* struct target_config */
+	unsigned tokens_per_lun; /* live at once; 0: no limit of its own */
+	bool foreign_ports;	 /* struct target_config */
 };
 
 /*

@@ -75,6 +75,7 @@ struct lu {
 	TAILQ_HEAD(, task) tasks;	 /* accepted, not ended */
 	TAILQ_HEAD(, cm_op) ops;	 /* copy operations that run */
 	unsigned background;		 /* of those, without a task */
+	struct quota tokens;		 /* that live */
 	struct lu_clear *clear;		 /* FORMAT UNIT or SANITIZE under way; NULL: none */
 	enum sanitize_state sanitize;
 	unsigned works;	  /* commands that hold a task.work */

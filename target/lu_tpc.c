@@ -160,9 +160,10 @@ static struct sense judge_pt(struct lu *lu, const struct task *task, struct cm_o
 	op->todo = least(op->blocks, LU_TPC_MAX_BLOCKS);
 	if (cfg->covers_bytes)
 		op->todo = least(op->todo, cfg->covers_bytes / lu->info.block_size);
-	if (!set_ranges(op, &pt.ranges, op->todo))
+	op->capture.owner = token_owner(lu->env.tokens, task->nexus->initiator);
+	if (!op->capture.owner || !set_ranges(op, &pt.ranges, op->todo))
 		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_ROD);
-	return sense_good();
+	return token_room(lu->env.tokens, op->capture.owner, &lu->tokens);
 }
 
 /*

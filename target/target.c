@@ -20,6 +20,7 @@ struct target {
 	uint16_t groups[TARGET_MAX_PORT_GROUPS];
 	unsigned ngroups;
 	struct bs_env bs_env;
+	struct bs_totals totals;
 	struct lu_env lu_env;
 	struct lu *lus[TARGET_MAX_LUNS];
 	struct lu *absent; /* answers for LUNs that do not exist */
@@ -65,6 +66,11 @@ static void check_backstores(struct ring_timer *timer)
 	ring_timer_set(t->bs_env.ring, &t->check, CHECK_INTERVAL_NS);
 }
 
+static uint64_t limit(uint64_t n)
+{
+	return n ? n : UINT64_MAX;
+}
+
 int target_new(struct target **ret, const struct target_config *cfg, const struct bs_env *env)
 {
 	static const struct lu_config absent_cfg = { .block_size = 512 };
@@ -75,12 +81,17 @@ int target_new(struct target **ret, const struct target_config *cfg, const struc
 	if (!t)
 		return -ENOMEM;
 	snprintf(t->name, sizeof(t->name), "%s", cfg->name);
+	t->totals.saved.limit = limit(tokens.saved);
+	t->totals.cloned.limit = limit(tokens.cloned);
+	t->totals.saves.limit = limit(tokens.max_saves);
 	t->bs_env = *env;
+	t->bs_env.totals = &t->totals;
 	LIST_INIT(&t->nexuses);
 	TAILQ_INIT(&t->resets);
 	t->lu_env = (struct lu_env) { .ring = env->ring,
 				      .aux = env->aux,
 				      .target_name = t->name,
+				      .tokens_per_lun = tokens.max_per_lun,
 				      .foreign_ports = cfg->foreign_ports };
 	tokens.target_name = t->name;
 	err = copy_engine_new(&t->lu_env.copies, env, &cfg->copy);
@@ -127,6 +138,11 @@ int target_free(struct target *t)
 	copy_engine_free(t->lu_env.copies);
 	free(t);
 	return first;
+}
+
+const struct bs_env *target_bs_env(const struct target *t)
+{
+	return &t->bs_env;
 }
 
 const char *target_name(const struct target *t)

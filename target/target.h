@@ -42,6 +42,8 @@ struct target_quiet {
 void target_end_copies(struct target *t, struct target_quiet *q);
 
 const char *target_name(const struct target *t);
+/* What its backstores are to be opened with, so that its limits hold for them. */
+const struct bs_env *target_bs_env(const struct target *t);
 
 /*
  * The target has a port in target port group @tag, not 0; its relative identifier is

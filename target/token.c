@@ -20,11 +20,24 @@
 #define TOKEN_RANDOM_LEN 256
 #define NS_PER_S	 1000000000ull
 
+const struct token_config token_defaults = {
+	.max_tokens = 256 << 10,
+	.max_tombstones = 128 << 10,
+	.max_per_lun = 128 << 10,
+	.max_per_initiator = 128 << 10,
+	.saved = 64ull << 30,
+	.saved_per_initiator = 32ull << 30,
+	.cloned = 4ull << 40,
+	.cloned_per_initiator = 2ull << 40,
+	.max_saves = 64,
+};
+
 struct token {
 	uint64_t id;
 	uint8_t bytes[ROD_TOKEN_LEN];
 	struct token_registry *reg;
 	struct rod *rod;
+	struct quota *lun;
 	uint64_t rod_bytes;
 	uint32_t block_size;
 	uint32_t timeout_s;
@@ -47,6 +60,8 @@ struct token_registry {
 	char target_name[SCSI_NAME_MAX + 1];
 	uint8_t target_desc[ROD_TOKEN_LEN]; /* a token of ours, for bytes 128-255 */
 	uint64_t next_id;
+	struct quota total;
+	struct initiators initiators;
 	struct token *live;
 	struct tombstone *dead;
 	TAILQ_HEAD(, tombstone) by_age;
@@ -97,6 +112,10 @@ int token_registry_new(struct token_registry **ret, struct ring *ring,
 	reg->cfg = *cfg;
 	strncpy(reg->target_name, cfg->target_name, SCSI_NAME_MAX);
 	reg->cfg.target_name = reg->target_name;
+	reg->total.limit = cfg->max_tokens;
+	reg->initiators = (struct initiators) { .tokens = cfg->max_per_initiator,
+						.saved = cfg->saved_per_initiator,
+						.cloned = cfg->cloned_per_initiator };
 	TAILQ_INIT(&reg->by_age);
 	err = random_bytes(&reg->next_id, sizeof(reg->next_id));
 	if (err < 0) {
@@ -140,12 +159,25 @@ static void bury(struct token_registry *reg, const struct token *t, unsigned asc
 	reg->stats.tombstones++;
 }
 
+/* What one more token is taken from. */
+enum { QUOTAS = 3 };
+
+static void quotas_of(struct token_registry *reg, struct bs_owner *owner, struct quota *lun,
+		      struct quota *ret[QUOTAS])
+{
+	ret[0] = &reg->total;
+	ret[1] = lun;
+	ret[2] = initiator_tokens(owner);
+}
+
 static void token_free(struct token *t)
 {
 	struct token_registry *reg = t->reg;
+	struct quota *q[QUOTAS];
 
+	quotas_of(reg, rod_owner(t->rod), t->lun, q);
+	quota_put_all(q, QUOTAS, 1);
 	HASH_DEL(reg->live, t);
-	reg->stats.live--;
 	ring_timer_cancel(reg->ring, &t->clock);
 	rod_on_cancel(t->rod, NULL, NULL);
 	rod_unref(t->rod);
@@ -168,6 +200,7 @@ void token_registry_free(struct token_registry *reg)
 		token_free(t);
 	while (!TAILQ_EMPTY(&reg->by_age))
 		free_oldest_tombstone(reg);
+	assert(!reg->initiators.by_name);
 	free(reg);
 }
 
@@ -194,26 +227,47 @@ static void start_clock(struct token *t)
 	ring_timer_set(t->reg->ring, &t->clock, t->timeout_s * NS_PER_S);
 }
 
-struct sense token_issue(struct token_registry *reg, struct rod *rod, const struct rod_token *proto,
-			 uint32_t timeout_s, uint8_t ret_token[ROD_TOKEN_LEN])
+struct bs_owner *token_owner(struct token_registry *reg, const char *port)
+{
+	return initiator_get(&reg->initiators, port);
+}
+
+static struct sense no_room(struct token_registry *reg)
+{
+	reg->stats.refused++;
+	return sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_TOKEN);
+}
+
+struct sense token_room(struct token_registry *reg, struct bs_owner *owner, const struct quota *lun)
+{
+	if (quota_room(&reg->total, 1) && quota_room(lun, 1) &&
+	    quota_room(initiator_tokens(owner), 1))
+		return sense_good();
+	return no_room(reg);
+}
+
+struct sense token_issue(struct token_registry *reg, struct rod *rod, struct quota *lun,
+			 const struct rod_token *proto, uint32_t timeout_s,
+			 uint8_t ret_token[ROD_TOKEN_LEN])
 {
 	uint8_t random[TOKEN_RANDOM_LEN];
 	struct rod_token enc = *proto;
+	struct quota *q[QUOTAS];
 	struct token *t;
 
-	if (reg->stats.live >= reg->cfg.max_tokens) {
-		reg->stats.refused++;
-		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_TOKEN);
-	}
+	quotas_of(reg, rod_owner(rod), lun, q);
+	if (!quota_take_all(q, QUOTAS, 1))
+		return no_room(reg);
 	t = calloc(1, sizeof(*t));
 	if (!t || random_bytes(random, sizeof(random)) < 0) {
 		free(t);
-		reg->stats.refused++;
-		return sense_make(KEY_ILLEGAL_REQUEST, ASC_INSUFFICIENT_RESOURCES_TOKEN);
+		quota_put_all(q, QUOTAS, 1);
+		return no_room(reg);
 	}
 	t->reg = reg;
 	t->id = reg->next_id++;
 	t->rod = rod_ref(rod);
+	t->lun = lun;
 	t->rod_bytes = proto->bytes;
 	t->block_size = proto->block_size;
 	t->timeout_s = timeout_s;
@@ -223,7 +277,6 @@ struct sense token_issue(struct token_registry *reg, struct rod *rod, const stru
 	enc.target_name = reg->target_name;
 	rod_token_encode(t->bytes, &enc);
 	HASH_ADD(hh, reg->live, id, sizeof(t->id), t);
-	reg->stats.live++;
 	reg->stats.issued++;
 	rod_on_cancel(rod, token_rod_cancelled, t);
 	start_clock(t);
@@ -355,4 +408,5 @@ void token_report(const struct token_registry *reg, struct writer *w)
 void token_get_stats(struct token_registry *reg, struct token_stats *ret)
 {
 	*ret = reg->stats;
+	ret->live = (unsigned)reg->total.used;
 }

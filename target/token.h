@@ -10,6 +10,7 @@
 #ifndef TARGET_TOKEN_H
 #define TARGET_TOKEN_H
 
+#include "initiator.h"
 #include "ring.h"
 #include "rod.h"
 #include "sense.h"
@@ -17,13 +18,22 @@
 
 struct token_registry;
 
+/* Of the limits behind max_tombstones 0 means that there is none. */
 struct token_config {
-	unsigned max_tokens;	 /* live at once; one more: 5/55/0D           */
-	unsigned max_tombstones; /* remembered dead ones, oldest dropped first */
+	unsigned max_tokens;			 /* live at once; one more: 5/55/0D           */
+	unsigned max_tombstones;		 /* remembered dead ones, oldest dropped first */
+	unsigned max_per_lun, max_per_initiator; /* tokens, live at once: 5/55/0D   */
+	/*
+	 * Bytes saved for tokens (struct bs_owner, struct bs_totals): by all LUNs of the
+	 * target, and for the tokens of one initiator, who loses those that find no room.
+	 */
+	uint64_t saved, saved_per_initiator;
+	/* Bytes that clones keep, likewise; beyond them RODs are kept by saving. */
+	uint64_t cloned, cloned_per_initiator;
+	unsigned max_saves;	 /* chunks being saved at once, for all LUNs  */
 	const char *target_name; /* for the target device descriptor          */
 };
-#define TOKEN_MAX_DEFAULT	 65536u
-#define TOKEN_TOMBSTONES_DEFAULT 65536u
+extern const struct token_config token_defaults;
 
 /* A token in use by a command: the rod and how much of it the token stands for. */
 struct token_use {
@@ -38,13 +48,22 @@ int token_registry_new(struct token_registry **ret, struct ring *ring,
 		       const struct token_config *cfg);
 void token_registry_free(struct token_registry *reg); /* drops all tokens */
 
+/* Whom the tokens that @port makes are charged to: see initiator_get. */
+struct bs_owner *token_owner(struct token_registry *reg, const char *port);
+/* Good, or 5/55/0D: @owner could have no token over a LUN with @lun now. */
+struct sense token_room(struct token_registry *reg, struct bs_owner *owner,
+			const struct quota *lun);
+
 /*
  * Makes a token for @rod (takes an own reference) that lives until @timeout_s
  * seconds without use.  @proto gives type, bytes, naa, block size and the like;
- * id, random and target name are the registry's.  5/55/0D when the table is full.
+ * id, random and target name are the registry's.  5/55/0D when a limit is met: the
+ * table's, that of the rod's owner, or @lun, the tokens of its LUN (which outlives
+ * them; NULL: none).
  */
-struct sense token_issue(struct token_registry *reg, struct rod *rod, const struct rod_token *proto,
-			 uint32_t timeout_s, uint8_t ret_token[ROD_TOKEN_LEN]);
+struct sense token_issue(struct token_registry *reg, struct rod *rod, struct quota *lun,
+			 const struct rod_token *proto, uint32_t timeout_s,
+			 uint8_t ret_token[ROD_TOKEN_LEN]);
 
 /*
  * Judges the 512 bytes (wire-format 7.6): 23/0A length, 23/01 type, 23/02 made by

@@ -244,7 +244,7 @@ static int open_lun(struct odxd *d, struct target *target, const struct config_l
 	char err[512];
 
 	unit.state_dir = state_dir;
-	if (bs_open(&bs, &store, &d->env, err, sizeof(err)) < 0)
+	if (bs_open(&bs, &store, target_bs_env(target), err, sizeof(err)) < 0)
 		return complain("%s", err);
 	if (target_add_lu(target, bs, &unit, err, sizeof(err)) < 0) {
 		bs_uncreate(bs);

@@ -129,7 +129,7 @@ static int open_lun(struct device *d, const struct config_lun *lun, const struct
 	j.cfg.write_through = !lio_write_cache(d->tcmu);
 	j.cfg.max_transfer_blocks = tcmu_dev_get_max_xfer_len(d->tcmu);
 	wwn_naa(stand_in, j.cfg.naa);
-	res = bs_open(&j.bs, &store, &d->hub->env, err, cap);
+	res = bs_open(&j.bs, &store, target_bs_env(d->hub->target), err, cap);
 	if (res < 0)
 		return res;
 	hub_call(d->hub, &j.call);

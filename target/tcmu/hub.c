@@ -35,8 +35,7 @@ static int build(struct hub *hub, char *err, size_t cap)
 	const struct target_config cfg = {
 		.name = HUB_NAME,
 		.foreign_ports = true,
-		.tokens = { .max_tokens = TOKEN_MAX_DEFAULT,
-			    .max_tombstones = TOKEN_TOMBSTONES_DEFAULT },
+		.tokens = token_defaults,
 		.copy = copy_engine_defaults,
 	};
 	int res = ring_new(&hub->env.ring, RING_ENTRIES, err, cap);

@@ -178,7 +178,13 @@ static void captured(struct capture *c, int res)
 struct rod *do_capture(struct fixture *f, struct backstore *bs, const struct byte_range *r,
 		       unsigned n)
 {
-	struct capture_wait w = { .c = { .ranges = r, .n = n, .done = captured } };
+	return do_capture_for(f, bs, NULL, r, n);
+}
+
+struct rod *do_capture_for(struct fixture *f, struct backstore *bs, struct bs_owner *owner,
+			   const struct byte_range *r, unsigned n)
+{
+	struct capture_wait w = { .c = { .ranges = r, .n = n, .owner = owner, .done = captured } };
 
 	bs_capture(bs, &w.c);
 	run_until(f, &w.done);

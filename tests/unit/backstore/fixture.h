@@ -56,6 +56,9 @@ int do_io(struct fixture *f, struct backstore *bs, enum io_op op, uint64_t off, 
 	  uint64_t len, unsigned flags);
 struct rod *do_capture(struct fixture *f, struct backstore *bs, const struct byte_range *r,
 		       unsigned n);
+/* NULL when it was refused. */
+struct rod *do_capture_for(struct fixture *f, struct backstore *bs, struct bs_owner *owner,
+			   const struct byte_range *r, unsigned n);
 int do_rod_read(struct fixture *f, struct rod *rod, uint64_t off, void *mem, uint64_t len);
 int do_rod_extents(struct fixture *f, struct rod *rod, uint64_t off, uint64_t len,
 		   uint64_t *ret_len, bool *ret_hole);

@@ -14,15 +14,17 @@
 #define CHUNK CBW_CHUNK
 
 static struct fixture fx;
-static struct quota quota;
+static struct bs_totals totals;
 static struct backstore *bs;
 static unsigned char *image, *mem; /* what the disk held at the start; for transfers */
 
 static void begin(void)
 {
 	fixture_init(&fx);
-	quota = (struct quota) { .limit = UINT64_MAX };
-	fx.env.sidecar_total = &quota;
+	totals = (struct bs_totals) { .saved.limit = UINT64_MAX,
+				      .cloned.limit = UINT64_MAX,
+				      .saves.limit = UINT64_MAX };
+	fx.env.totals = &totals;
 }
 
 static void fill(void)
@@ -58,7 +60,7 @@ static void start(const char *fault)
 /* All rods are given back: nothing may be left in the sidecar. */
 static void finish(void)
 {
-	CU_ASSERT_EQUAL(quota.used, 0);
+	CU_ASSERT_EQUAL(totals.saved.used, 0);
 	CU_ASSERT_EQUAL(bs_close(bs), 0);
 	fixture_done(&fx);
 	free(image);
@@ -118,7 +120,7 @@ static void each_kind_of_write_leaves_the_rod_as_it_was(void)
 		CU_ASSERT_EQUAL(change(ops[i], 0, SIZE), 0);
 		CU_ASSERT_EQUAL(bs_stats(bs)->saves, 2);
 		CU_ASSERT(shows_one(rod, CHUNK + 512, CHUNK));
-		CU_ASSERT_EQUAL(quota.used, 2 * CHUNK);
+		CU_ASSERT_EQUAL(totals.saved.used, 2 * CHUNK);
 		CU_ASSERT(!rod_cancelled(rod));
 		rod_unref(rod);
 		finish();
@@ -187,7 +189,7 @@ static void torn_neighbours_are_nobodys(void)
 	CU_ASSERT(shows_one(first, 0, 4096));
 	CU_ASSERT(shows_one(second, 32 * KIB, 4096));
 	rod_unref(first);
-	CU_ASSERT_EQUAL(quota.used, CHUNK);
+	CU_ASSERT_EQUAL(totals.saved.used, CHUNK);
 	CU_ASSERT(shows_one(second, 32 * KIB, 4096));
 	rod_unref(second);
 	finish();
@@ -251,12 +253,12 @@ static void a_version_serves_all_rods_that_share_it(void)
 	CU_ASSERT(shows_one(rods[3], 8192, 512));
 	fill_pattern(image + 8192, 512, 8192, 1);
 	for (unsigned i = 0; i < 3; i++) {
-		CU_ASSERT_EQUAL(quota.used, 2 * CHUNK);
+		CU_ASSERT_EQUAL(totals.saved.used, 2 * CHUNK);
 		for (unsigned k = i; k < 3; k++)
 			CU_ASSERT(shows_one(rods[k], k * 4096, 16 * KIB));
 		rod_unref(rods[i]);
 	}
-	CU_ASSERT_EQUAL(quota.used, CHUNK);
+	CU_ASSERT_EQUAL(totals.saved.used, CHUNK);
 	rod_unref(rods[3]);
 	finish();
 }
@@ -289,7 +291,7 @@ static void a_rod_given_back_during_the_save(void)
 	rod_unref(rod);
 	run_until(&fx, &t.done);
 	CU_ASSERT_EQUAL(t.res, 0);
-	CU_ASSERT_EQUAL(quota.used, 0);
+	CU_ASSERT_EQUAL(totals.saved.used, 0);
 	/* of two that share it, the other one keeps the version */
 	memcpy(image, mem, 4096);
 	rod = capture(0, CHUNK);
@@ -298,7 +300,7 @@ static void a_rod_given_back_during_the_save(void)
 	rod_unref(rod);
 	run_until(&fx, &t.done);
 	CU_ASSERT(shows_one(other, 4096, 4096));
-	CU_ASSERT_EQUAL(quota.used, CHUNK);
+	CU_ASSERT_EQUAL(totals.saved.used, CHUNK);
 	rod_unref(other);
 	finish();
 }
@@ -405,12 +407,12 @@ static void the_sidecar_at_its_limit_and_one_above(void)
 	other = capture(0, CHUNK);
 	CU_ASSERT_EQUAL(change(IO_WRITE, 0, 4 * CHUNK), 0);
 	CU_ASSERT(!rod_cancelled(rod));
-	CU_ASSERT_EQUAL(quota.used, 4 * CHUNK);
+	CU_ASSERT_EQUAL(totals.saved.used, 4 * CHUNK);
 	CU_ASSERT(shows_one(rod, 0, 6 * CHUNK));
 	CU_ASSERT_EQUAL(change(IO_WRITE, 4 * CHUNK, 512), 0); /* the write is not refused */
 	CU_ASSERT_EQUAL(bs_stats(bs)->save_errors, 1);
 	CU_ASSERT(rod_cancelled(rod) && !rod_cancelled(other));
-	CU_ASSERT_EQUAL(quota.used, CHUNK);
+	CU_ASSERT_EQUAL(totals.saved.used, CHUNK);
 	CU_ASSERT_EQUAL(do_rod_read(&fx, rod, 0, mem, 512), -ESTALE);
 	CU_ASSERT(shows_one(other, 0, CHUNK));
 	rod_unref(rod);
@@ -430,14 +432,14 @@ static void chunks_of_zeros_take_no_slot_up_to_a_limit(void)
 	rod = capture(0, SIZE);
 	CU_ASSERT_EQUAL(change(IO_WRITE, 0, CBW_ZEROS * CHUNK), 0);
 	CU_ASSERT_EQUAL(bs_stats(bs)->saves, CBW_ZEROS);
-	CU_ASSERT_EQUAL(quota.used, 0);
+	CU_ASSERT_EQUAL(totals.saved.used, 0);
 	/* they are still holes of the rod, and those behind go on */
 	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, 512, SIZE - 512, &len, &hole), 0);
 	CU_ASSERT(hole && len == CBW_ZEROS * CHUNK - 512);
 	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, CBW_ZEROS * CHUNK, CHUNK, &len, &hole), 0);
 	CU_ASSERT(hole && len == CHUNK);
 	CU_ASSERT_EQUAL(change(IO_WRITE, CBW_ZEROS * CHUNK, 512), 0);
-	CU_ASSERT_EQUAL(quota.used, CHUNK);
+	CU_ASSERT_EQUAL(totals.saved.used, CHUNK);
 	CU_ASSERT(shows_one(rod, 0, SIZE));
 	CU_ASSERT_EQUAL(change(IO_WRITE, SIZE - 512, 512), 0);
 	CU_ASSERT(rod_cancelled(rod));
@@ -610,7 +612,7 @@ static void zeroing_a_gib_saves_what_the_rod_holds(void)
 	run_until(&fx, &big.done);
 	CU_ASSERT(big.res == 0 && small.res == 0);
 	CU_ASSERT_EQUAL(bs_stats(bs)->saves, whole.len / CHUNK + 1);
-	CU_ASSERT_EQUAL(quota.used, COUNT(at) * CHUNK);
+	CU_ASSERT_EQUAL(totals.saved.used, COUNT(at) * CHUNK);
 	for (unsigned i = 0; i < COUNT(at); i++) {
 		fill_pattern(image, 4096, at[i], 1);
 		CU_ASSERT_EQUAL(do_rod_read(&fx, rod, at[i], mem, 4096), 0);

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "fixture.h"
-#include "quota.h"
 
 #define BLOCK	    512u
 #define DISKS	    2u
@@ -475,7 +474,7 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static bool set_up(const struct scenario *s, struct quota *quota, uint32_t ops)
+static bool set_up(const struct scenario *s, struct bs_totals *totals, uint32_t ops)
 {
 	char path[DISKS][200];
 
@@ -485,7 +484,7 @@ static bool set_up(const struct scenario *s, struct quota *quota, uint32_t ops)
 		fixture_done(&fx);
 		return false;
 	}
-	fx.env.sidecar_total = quota;
+	fx.env.totals = totals;
 	for (unsigned d = 0; d < DISKS; d++) {
 		struct bs_config cfg = s->disk[d];
 
@@ -511,13 +510,13 @@ static bool set_up(const struct scenario *s, struct quota *quota, uint32_t ops)
 	return true;
 }
 
-static void tear_down(const struct quota *quota)
+static void tear_down(const struct bs_totals *totals)
 {
 	for (unsigned i = 0; i < RODS; i++) {
 		rod_unref(rods[i].rod);
 		rods[i].rod = NULL;
 	}
-	CU_ASSERT_EQUAL(quota->used, 0);
+	CU_ASSERT_EQUAL(totals->saved.used, 0);
 	for (unsigned d = 0; d < DISKS; d++)
 		CU_ASSERT_EQUAL(bs_close(disks[d]), 0);
 	copy_engine_free(engine);
@@ -534,13 +533,15 @@ static void tear_down(const struct quota *quota)
 
 static void play(const struct scenario *s)
 {
-	struct quota quota = { .limit = UINT64_MAX };
+	struct bs_totals totals = { .saved.limit = UINT64_MAX,
+				    .cloned.limit = UINT64_MAX,
+				    .saves.limit = UINT64_MAX };
 	uint32_t ops = (uint32_t)number_from("ODX_OPS", s->ops);
 	uint64_t saves = 0, clones = 0;
 
 	seed = number_from("ODX_SEED", 4711);
 	printf("  %s: ODX_SEED=%llu, %u operations\n", s->name, (unsigned long long)seed, ops);
-	if (!set_up(s, &quota, ops))
+	if (!set_up(s, &totals, ops))
 		return;
 	for (uint32_t i = 0; i < ops && wrong == 0; i++) {
 		one_operation();
@@ -565,7 +566,7 @@ static void play(const struct scenario *s)
 	CU_ASSERT_EQUAL(wrong, 0);
 	CU_ASSERT(saves > 0 && rods_read > 0 && copies > 0);
 	CU_ASSERT(s->errors || cancelled == 0);
-	tear_down(&quota);
+	tear_down(&totals);
 }
 
 static void play_all(const struct scenario *s, unsigned n)

@@ -89,13 +89,13 @@ static void the_file_has_no_name(void)
 
 static void at_the_limit_and_one_above(void)
 {
-	struct quota total = { .limit = (SLOTS + 2) * SIDECAR_SLOT };
+	struct bs_totals total = { .saved.limit = (SLOTS + 2) * SIDECAR_SLOT };
 	uint32_t slot[SLOTS], more[3];
 	struct sidecar other;
 	bool seen[SLOTS] = { false };
 
 	fixture_init(&fx);
-	fx.env.sidecar_total = &total;
+	fx.env.totals = &total;
 	start(NULL, NULL);
 	CU_ASSERT_EQUAL(sidecar_init(&other, &fx.env, NULL, 10 * SIDECAR_SLOT, NULL), 0);
 	for (unsigned i = 0; i < SLOTS; i++) {
@@ -104,7 +104,7 @@ static void at_the_limit_and_one_above(void)
 		seen[slot[i]] = true;
 	}
 	CU_ASSERT_EQUAL(sidecar_take(&sc, &more[0]), -ENOSPC);
-	CU_ASSERT_EQUAL(total.used, SLOTS * SIDECAR_SLOT);
+	CU_ASSERT_EQUAL(total.saved.used, SLOTS * SIDECAR_SLOT);
 	/* the shared limit holds for the other one, which has room of its own */
 	CU_ASSERT_EQUAL(sidecar_take(&other, &more[0]), 0);
 	CU_ASSERT_EQUAL(sidecar_take(&other, &more[1]), 0);
@@ -119,7 +119,7 @@ static void at_the_limit_and_one_above(void)
 	CU_ASSERT_EQUAL(slot[37], 37);
 	for (unsigned i = 0; i < SLOTS; i++)
 		sidecar_put(&sc, slot[i]);
-	CU_ASSERT_EQUAL(total.used, 0);
+	CU_ASSERT_EQUAL(total.saved.used, 0);
 	sidecar_done(&other);
 	finish();
 }

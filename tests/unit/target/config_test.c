@@ -61,7 +61,9 @@ static void test_everything(void)
 		"chap { user = \"u\" secret = \"123456789012\"\n"
 		"       mutual-user = \"m\" mutual-secret = \"210987654321\" }\n"
 		"initiators = {\"iqn.1991-05.com.microsoft:host1\", \"naa.52004567ba64678d\"}\n"
-		"tokens { max = 9 tombstones = 8 }\n"
+		"tokens { max = 9 tombstones = 8 max-per-lun = 7 max-per-initiator = 6\n"
+		"         saved = 5M saved-per-initiator = 4M cloned = 3M\n"
+		"         cloned-per-initiator = 2M saves = 1 }\n"
 		"copy { chunk = 64K window = 3 copies = 2 }\n"
 		"lun 7 { path = \"/b\" block-size = 4096 physical-block-size = 8K read-only = yes "
 		"direct = on removable = on provisioning = full\n"
@@ -93,6 +95,13 @@ static void test_everything(void)
 	CU_ASSERT_EQUAL(t->initiators.n, 2);
 	CU_ASSERT_EQUAL(t->tokens.max_tokens, 9);
 	CU_ASSERT_EQUAL(t->tokens.max_tombstones, 8);
+	CU_ASSERT_EQUAL(t->tokens.max_per_lun, 7);
+	CU_ASSERT_EQUAL(t->tokens.max_per_initiator, 6);
+	CU_ASSERT_EQUAL(t->tokens.saved, 5u << 20);
+	CU_ASSERT_EQUAL(t->tokens.saved_per_initiator, 4u << 20);
+	CU_ASSERT_EQUAL(t->tokens.cloned, 3u << 20);
+	CU_ASSERT_EQUAL(t->tokens.cloned_per_initiator, 2u << 20);
+	CU_ASSERT_EQUAL(t->tokens.max_saves, 1);
 	CU_ASSERT_EQUAL(t->copy.chunk, 64u << 10);
 	CU_ASSERT_EQUAL(t->copy.window, 3);
 	CU_ASSERT_EQUAL(t->copy.copies, 2);
@@ -437,8 +446,8 @@ static void test_reference_is_default(void)
 	CU_ASSERT_EQUAL_FATAL(cfg.ntargets, 1);
 	CU_ASSERT_STRING_EQUAL(cfg.targets[0].name, CONFIG_DEFAULT_TARGET);
 	CU_ASSERT_EQUAL(cfg.targets[0].initiators.n, 0);
-	CU_ASSERT_EQUAL(cfg.targets[0].tokens.max_tokens, TOKEN_MAX_DEFAULT);
-	CU_ASSERT_EQUAL(cfg.targets[0].tokens.max_tombstones, TOKEN_TOMBSTONES_DEFAULT);
+	CU_ASSERT_EQUAL(cfg.targets[0].tokens.max_tokens, token_defaults.max_tokens);
+	CU_ASSERT_EQUAL(cfg.targets[0].tokens.max_tombstones, token_defaults.max_tombstones);
 	CU_ASSERT_EQUAL(cfg.targets[0].copy.chunk, copy_engine_defaults.chunk);
 	CU_ASSERT_EQUAL(cfg.targets[0].copy.window, copy_engine_defaults.window);
 	CU_ASSERT_EQUAL(cfg.targets[0].copy.copies, copy_engine_defaults.copies);

@@ -15,6 +15,7 @@ static void must(bool ok, const char *what)
 
 const char *core_state_dir;
 const char *core_answer;
+const struct token_config *core_tokens;
 
 static void add_lu(struct core *c, unsigned lun, const struct lu_tpc_config *tpc)
 {
@@ -49,6 +50,11 @@ void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tok
 				    .copy = { .chunk = 64 << 10, .window = 4, .copies = 2 } };
 	char err[256] = "";
 	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY);
+
+	if (core_tokens)
+		tc.tokens = *core_tokens;
+	if (max_tokens)
+		tc.tokens.max_tokens = max_tokens;
 
 	memset(c, 0, sizeof(*c));
 	must(ring_new(&c->env.ring, 64, err, sizeof(err)) == 0, err);

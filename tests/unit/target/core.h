@@ -41,6 +41,10 @@ extern const char *core_state_dir;
 /* What the next core_init makes LUN_A answer (lu_answer.h); NULL: what it would. */
 extern const char *core_answer;
 
+/* What the next core_init lets tokens have, max_tokens apart; NULL: no limits but few tombstones.
+ */
+extern const struct token_config *core_tokens;
+
 /* Builds everything; @tpc NULL: defaults, @max_tokens 0: default.  Unit attentions are taken. */
 void core_init(struct core *c, const struct lu_tpc_config *tpc, unsigned max_tokens);
 void core_done(struct core *c);

@@ -66,7 +66,7 @@ static struct sense issue(struct reg *g, uint64_t off, uint32_t timeout_s, uint8
 					 .naa_len = 8,
 					 .block_size = 512 };
 	struct rod *rod = capture(g, off, 512);
-	struct sense s = token_issue(g->r, rod, &proto, timeout_s, token);
+	struct sense s = token_issue(g->r, rod, NULL, &proto, timeout_s, token);
 
 	rod_unref(rod);
 	return s;
