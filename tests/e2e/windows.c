@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "windows.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SIZE (8 * MIB)
+
+static void print_result(uint32_t id, const struct rrti *q)
+{
+	answer_good("RRTI", q->answer);
+	printf("RRTI of %u: status %02x count %llu sense %X/%02X/%02X\n", id, q->r.status,
+	       (unsigned long long)q->r.count, q->r.sense.key, q->r.sense.asc, q->r.sense.ascq);
+}
+
+bool result_is(struct initiator *in, unsigned lun, uint32_t id, unsigned status, uint64_t count)
+{
+	struct rrti q;
+
+	rrti(in, lun, id, RRTI_ALL, &q);
+	if (q.decoded && q.r.status == status && q.r.count == count)
+		return true;
+	print_result(id, &q);
+	printf("  expected status %02x count %llu\n", status, (unsigned long long)count);
+	return false;
+}
+
+bool result_sense_is(struct initiator *in, unsigned lun, uint32_t id, unsigned key,
+		     unsigned asc_ascq)
+{
+	struct rrti q;
+
+	rrti(in, lun, id, RRTI_ALL, &q);
+	if (q.decoded && q.r.sense.key == key && sense_asc_ascq(q.r.sense) == asc_ascq)
+		return true;
+	print_result(id, &q);
+	printf("  expected sense %X/%02X/%02X\n", key, asc_ascq >> 8, asc_ascq & 0xff);
+	return false;
+}
+
+static const struct ended ways[WAYS_TO_END] = {
+	{ .what = "PT done", .sa = 0x10, .asked = 2048, .status = TPC_DONE },
+	{ .what = "PT failed", .sa = 0x10, .asked = 1, .status = TPC_FAILED },
+	{ .what = "PT cut short", .sa = 0x10, .asked = 2049, .status = TPC_PARTIAL },
+	{ .what = "WUT done", .sa = 0x11, .asked = 8, .status = TPC_DONE },
+	{ .what = "WUT failed", .sa = 0x11, .asked = 8, .status = TPC_FAILED },
+	{ .what = "WUT cut short", .sa = 0x11, .asked = 8, .status = TPC_PARTIAL },
+	{ .what = "WUT terminated", .sa = 0x11, .asked = 2048, .status = TPC_TERMINATED },
+};
+
+/* The result of way @i, whose list identifier is 100 + @i. */
+static void hear(struct initiator *in, unsigned i, struct ended *ret)
+{
+	*ret = ways[i];
+	rrti(in, ways[i].sa & 1, 100 + i, DISK_RRTI_PT_LEN, &ret->q);
+	if (!answer_good(ways[i].what, ret->q.answer) || !ret->q.decoded)
+		CU_FAIL("there is no result");
+}
+
+void ways_to_end(struct ended ret[WAYS_TO_END])
+{
+	/* A token has 1 MiB at most, which takes half a second to write. */
+	struct bench b = bench_start(SIZE, ",odx.token-covers=1M,odx.optimal=1M", ",fault=rate:2M");
+	struct tpc_range mib = RANGE(0, 2048), more = RANGE(0, 2049), none = RANGE(SIZE / 512, 1);
+	struct tpc_range eight = RANGE(64, 8);
+	uint8_t token[ROD_TOKEN_LEN], list[TPC_WUT_HEADER + TPC_RANGE_LEN];
+	struct scsi_cdb abort = { .op = &scsi_ops[CMD_COPY_OPERATION_ABORT], .list_id = 106 };
+
+	CHECK_GOOD(pt(b.in, 0, 100, &mib, 1));
+	hear(b.in, 0, &ret[0]);
+	memcpy(token, ret[0].q.r.token ? ret[0].q.r.token : ret[0].q.data, sizeof(token));
+	CHECK_ILLEGAL(pt(b.in, 0, 101, &none, 1), ASC_LBA_OUT_OF_RANGE);
+	hear(b.in, 1, &ret[1]);
+	CHECK_GOOD(pt(b.in, 0, 102, &more, 1));
+	hear(b.in, 2, &ret[2]);
+	CHECK_GOOD(wut(b.in, 1, 103, token, 0, &eight, 1));
+	hear(b.in, 3, &ret[3]);
+	CHECK_ILLEGAL(wut(b.in, 1, 104, token, 2048, &eight, 1),
+		      ASC_INVALID_FIELD_IN_PARAMETER_LIST);
+	hear(b.in, 4, &ret[4]);
+	CHECK_SENSE(wut(b.in, 1, 105, token, 2044, &eight, 1), KEY_COPY_ABORTED,
+		    ASC_COPY_TARGET_DATA_UNDERRUN);
+	hear(b.in, 5, &ret[5]);
+	tpc_wut_encode(list, sizeof(list), true, false, 0, token, &mib, 1);
+	CHECK_GOOD(send_list(b.in, 1, CMD_WRITE_USING_TOKEN, 106, list, sizeof(list)));
+	CHECK_GOOD(command(b.in, 1, &abort, NULL, 0));
+	hear(b.in, 6, &ret[6]);
+	bench_done(&b);
+}
