@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pr.h"
+
 #define PIECE (256u << 10) /* bytes of one READ or WRITE */
 
 /* ---- sessions ---- */
@@ -214,6 +216,17 @@ struct answer read_capacity(struct initiator *in, unsigned lun, struct capacity 
 	if (a.error == 0 && a.status == SAM_GOOD)
 		CU_ASSERT(read_capacity_16_decode(buf, a.in_len, ret));
 	return a;
+}
+
+struct answer pr_out(struct initiator *in, unsigned lun, enum scsi_cmd cmd, uint64_t key,
+		     uint64_t sa_key, uint8_t type, bool aptpl)
+{
+	const struct pr_out p = { .key = key, .sa_key = sa_key, .aptpl = aptpl };
+	struct scsi_cdb cdb = { .op = &scsi_ops[cmd], .pr_type = type, .len = PR_OUT_LEN };
+	uint8_t list[PR_OUT_LEN];
+
+	pr_out_encode(&p, list);
+	return command(in, lun, &cdb, list, sizeof(list));
 }
 
 bool read_bytes(struct initiator *in, unsigned lun, uint32_t bs, uint64_t off, void *data,

@@ -78,6 +78,9 @@ struct answer media(struct initiator *in, unsigned lun, enum scsi_cmd op, uint64
 struct answer inquiry(struct initiator *in, unsigned lun, bool evpd, uint8_t page, void *data,
 		      uint32_t len);
 struct answer read_capacity(struct initiator *in, unsigned lun, struct capacity *ret);
+/* PERSISTENT RESERVE OUT; @type: enum pr_type of pr.h. */
+struct answer pr_out(struct initiator *in, unsigned lun, enum scsi_cmd cmd, uint64_t key,
+		     uint64_t sa_key, uint8_t type, bool aptpl);
 
 /* Byte ranges by READ(16)/WRITE(16) in pieces; false (printed) when one fails. */
 bool read_bytes(struct initiator *in, unsigned lun, uint32_t bs, uint64_t off, void *data,

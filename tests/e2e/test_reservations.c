@@ -22,17 +22,6 @@ static struct initiator *host(const struct odxd *o, const struct initiator_optio
 	return in;
 }
 
-static struct answer pr_out(struct initiator *in, enum scsi_cmd cmd, uint64_t key, uint64_t sa_key,
-			    uint8_t type, bool aptpl)
-{
-	const struct pr_out p = { .key = key, .sa_key = sa_key, .aptpl = aptpl };
-	struct scsi_cdb cdb = { .op = &scsi_ops[cmd], .pr_type = type, .len = PR_OUT_LEN };
-	uint8_t list[PR_OUT_LEN];
-
-	pr_out_encode(&p, list);
-	return command(in, 0, &cdb, list, sizeof(list));
-}
-
 static bool conflicts(struct answer a)
 {
 	return a.error == 0 && a.status == SAM_RESERVATION_CONFLICT && a.sense_len == 0;
@@ -62,17 +51,18 @@ static void two_hosts(void)
 	struct odxd *o = ODXD("--lun", "mem:a,size=16M");
 	struct initiator *a = host(o, &host_a), *b = host(o, &host_b);
 
-	CHECK_GOOD(pr_out(a, CMD_PR_OUT_REGISTER, 0, 0xa, 0, false));
-	CHECK_GOOD(pr_out(a, CMD_PR_OUT_RESERVE, 0xa, 0, PR_WRITE_EXCLUSIVE, false));
+	CHECK_GOOD(pr_out(a, 0, CMD_PR_OUT_REGISTER, 0, 0xa, 0, false));
+	CHECK_GOOD(pr_out(a, 0, CMD_PR_OUT_RESERVE, 0xa, 0, PR_WRITE_EXCLUSIVE, false));
 	CHECK_GOOD(transfer(a, CMD_WRITE_10));
 	CHECK_GOOD(transfer(b, CMD_READ_10));
 	CU_ASSERT(conflicts(transfer(b, CMD_WRITE_10)));
-	CU_ASSERT(conflicts(pr_out(b, CMD_PR_OUT_RESERVE, 0, 0, PR_WRITE_EXCLUSIVE, false)));
+	CU_ASSERT(conflicts(pr_out(b, 0, CMD_PR_OUT_RESERVE, 0, 0, PR_WRITE_EXCLUSIVE, false)));
 	/* without a place to keep it */
-	CHECK_ILLEGAL(pr_out(b, CMD_PR_OUT_REGISTER, 0, 0xb, 0, true),
+	CHECK_ILLEGAL(pr_out(b, 0, CMD_PR_OUT_REGISTER, 0, 0xb, 0, true),
 		      ASC_INVALID_FIELD_IN_PARAMETER_LIST);
-	CHECK_GOOD(pr_out(b, CMD_PR_OUT_REGISTER, 0, 0xb, 0, false));
-	CHECK_GOOD(pr_out(b, CMD_PR_OUT_PREEMPT_AND_ABORT, 0xb, 0xa, PR_EXCLUSIVE_ACCESS, false));
+	CHECK_GOOD(pr_out(b, 0, CMD_PR_OUT_REGISTER, 0, 0xb, 0, false));
+	CHECK_GOOD(
+		pr_out(b, 0, CMD_PR_OUT_PREEMPT_AND_ABORT, 0xb, 0xa, PR_EXCLUSIVE_ACCESS, false));
 	CHECK_SENSE(tur(a, 0), KEY_UNIT_ATTENTION, ASC_REGISTRATIONS_PREEMPTED);
 	CU_ASSERT(conflicts(transfer(a, CMD_READ_10)));
 	CHECK_GOOD(transfer(b, CMD_WRITE_10));
@@ -81,7 +71,7 @@ static void two_hosts(void)
 	CU_ASSERT(conflicts(transfer(a, CMD_READ_10)));
 	b = host(o, &host_b);
 	CHECK_GOOD(transfer(b, CMD_WRITE_10));
-	CHECK_GOOD(pr_out(b, CMD_PR_OUT_CLEAR, 0xb, 0, 0, false));
+	CHECK_GOOD(pr_out(b, 0, CMD_PR_OUT_CLEAR, 0xb, 0, 0, false));
 	CHECK_GOOD(transfer(a, CMD_WRITE_10));
 	initiator_close(a);
 	initiator_close(b);
@@ -108,8 +98,8 @@ static void outlives_odxd(bool killed)
 	struct odxd *o = start_with_state(disk);
 	struct initiator *a = host(o, &host_a), *b = host(o, &host_b);
 
-	CHECK_GOOD(pr_out(a, CMD_PR_OUT_REGISTER, 0, 0xaaaa, 0, true));
-	CHECK_GOOD(pr_out(a, CMD_PR_OUT_RESERVE, 0xaaaa, 0, PR_WRITE_EXCLUSIVE, false));
+	CHECK_GOOD(pr_out(a, 0, CMD_PR_OUT_REGISTER, 0, 0xaaaa, 0, true));
+	CHECK_GOOD(pr_out(a, 0, CMD_PR_OUT_RESERVE, 0xaaaa, 0, PR_WRITE_EXCLUSIVE, false));
 	CU_ASSERT(conflicts(transfer(b, CMD_WRITE_10)));
 	if (killed)
 		odxd_kill(o); /* at once: GOOD meant that it is on the disk */
@@ -122,7 +112,7 @@ static void outlives_odxd(bool killed)
 	CU_ASSERT(held_by(b, PR_WRITE_EXCLUSIVE, 0xaaaa));
 	CU_ASSERT(conflicts(transfer(b, CMD_WRITE_10)));
 	CHECK_GOOD(transfer(a, CMD_WRITE_10));
-	CHECK_GOOD(pr_out(a, CMD_PR_OUT_CLEAR, 0xaaaa, 0, 0, false));
+	CHECK_GOOD(pr_out(a, 0, CMD_PR_OUT_CLEAR, 0xaaaa, 0, 0, false));
 	initiator_close(a);
 	initiator_close(b);
 	odxd_stop(o);
@@ -152,7 +142,7 @@ static void damaged_state(void)
 	struct run r;
 	char script[600];
 
-	CHECK_GOOD(pr_out(a, CMD_PR_OUT_REGISTER, 0, 0xaaaa, 0, true));
+	CHECK_GOOD(pr_out(a, 0, CMD_PR_OUT_REGISTER, 0, 0xaaaa, 0, true));
 	initiator_close(a);
 	odxd_stop(o);
 	snprintf(script, sizeof(script), "for f in %s/*.json; do echo x > $f; done",
