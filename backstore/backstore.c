@@ -292,6 +292,15 @@ static bool passes_fence(const struct io *io)
 	return io_ops[io->op].fenced && !io->lock && !io->inside;
 }
 
+/* Those that a host waits for; the kinds and the guard have their own. */
+static struct bs_load *load_of(const struct io *io)
+{
+	bool counts =
+		(io->op == IO_READ || io->op == IO_WRITE) && !io->inside && !(io->flags & IO_BULK);
+
+	return counts ? io->bs->env.load : NULL;
+}
+
 static uint64_t *counter(struct backstore *bs, size_t at)
 {
 	return (uint64_t *)((char *)&bs->stats + at);
@@ -313,7 +322,12 @@ static void count(struct io *io, int res)
 void bs_io_done(struct io *io, int res)
 {
 	struct backstore *bs = io->bs;
+	struct bs_load *load = load_of(io);
 
+	if (load) {
+		load->running--;
+		load->last = ring_now(bs->env.ring);
+	}
 	if (!io->inside)
 		count(io, res);
 	if (passes_fence(io))
@@ -405,7 +419,12 @@ void bs_submit_inside(struct backstore *bs, struct io *io)
 
 void bs_submit(struct backstore *bs, struct io *io)
 {
+	struct bs_load *load;
+
 	io_begin(bs, io, false);
+	load = load_of(io);
+	if (load)
+		load->running++;
 	assert(!io->lock || lock_covers(io->lock, bs, io));
 	if (passes_fence(io)) {
 		io->range = (struct byte_range) { .off = io->off, .len = io->len };

@@ -50,6 +50,11 @@ enum io_op {
 
 /* IO_WRITE, IO_ZERO, IO_DISCARD, IO_CLONE: on stable storage before done. */
 #define IO_FUA 0x1
+/*
+ * A READ or WRITE of a copy, which stays out of the hosts' way: bs_load does not count
+ * it, and where the page cache serves it another thread moves the bytes.
+ */
+#define IO_BULK 0x2
 
 /* One transfer; embedded in its owner, who keeps it until done. */
 struct io {
@@ -161,9 +166,16 @@ struct bs_config {
 	bool no_clones;
 };
 
+/* READs and WRITEs other than copies' (IO_BULK) of all backstores of a reactor. */
+struct bs_load {
+	unsigned running; /* fenced or in flight */
+	uint64_t last;	  /* ring_now() when one ended; 0: none did */
+};
+
 struct bs_env { /* what backstores share; outlives them */
 	struct ring *ring;
 	struct aux *aux;
+	struct bs_load *load;	  /* NULL: nobody wants to know */
 	struct bs_totals *totals; /* NULL: no limits but those of each backstore */
 };
 

@@ -51,6 +51,7 @@ struct backstore {
 	bool created; /* this open made the file */
 	bool encrypted;
 	bool forgets; /* as bs_forgets */
+	bool cached;  /* transfers are copies to or from memory: many at once gain nothing */
 
 	struct fence fence;
 	struct itree guard;    /* the ranges of all rods that writes must mind */

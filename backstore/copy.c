@@ -21,13 +21,18 @@
 #include "copy_impl.h"
 #include "rod_impl.h"
 
-#define WINDOW_FIRST 2u /* chunks in flight before the first came back */
+/*
+ * Measured, 1 GiB on two cores (docs/DESIGN.md, "Speed of a copy"): what goes through
+ * the page cache is fastest when what is in flight still lies in the processor's
+ * caches, a disk when it has much to do.
+ */
+#define CACHED_WINDOW 4u
 /* How long a copy without a deadline goes on while others wait. */
 #define SLICE_NS 100000000ull
 
 const struct copy_engine_config copy_engine_defaults = {
 	.chunk = 512u << 10,
-	.window = 8,
+	.window = 16,
 	.copies = 4,
 };
 
@@ -36,9 +41,19 @@ static uint64_t min64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t now(const struct copy_engine *e)
+{
+	return ring_now(e->env.ring);
+}
+
+bool copy_disturbed(const struct copy_engine *e)
+{
+	return pace_disturbed(e->env.load, now(e));
+}
+
 static bool past_deadline(const struct copy_engine *e, const struct copy *c)
 {
-	return c->deadline && ring_now(e->env.ring) >= c->deadline;
+	return c->deadline && now(e) >= c->deadline;
 }
 
 /* The first in the row decides what the copy ends with: the count stops there. */
@@ -51,43 +66,13 @@ static void run_fail(struct copy_run *run, uint64_t pos, int err, bool write_fai
 	run->write_failed = write_failed;
 }
 
-static void pace_start(const struct copy_run *run, struct pace *p, uint64_t len)
-{
-	if (p->active++ == 0)
-		p->since = ring_now(run->engine->env.ring);
-	p->flying += len;
-}
-
-static void pace_land(const struct copy_run *run, struct pace *p, uint64_t len)
-{
-	p->flying -= len;
-	p->landed += len;
-	if (--p->active == 0)
-		p->busy += ring_now(run->engine->env.ring) - p->since;
-	if (p->window < run->engine->cfg.window)
-		p->window++;
-}
-
-/* By the pace so far, would @len more bytes of this kind end after the deadline? */
-static bool too_late(const struct copy_run *run, const struct pace *p, uint64_t len)
-{
-	uint64_t now = ring_now(run->engine->env.ring);
-	uint64_t busy = p->busy + (p->active ? now - p->since : 0);
-	double left;
-
-	if (!run->c->deadline || !p->landed)
-		return false;
-	left = (double)busy / (double)p->landed * (double)(p->flying + len);
-	return (double)now + left > (double)run->c->deadline;
-}
-
 static void chunk_done(struct copy_chunk *ch)
 {
 	struct copy_run *run = ch->run;
 
 	ch->done = true;
 	run->active--;
-	pace_land(run, &run->paces[ch->kind], ch->len);
+	pace_land(&run->paces[ch->kind], now(run->engine), ch->len, run->window);
 	if (ch->err)
 		run_fail(run, ch->pos, ch->err, ch->write_failed);
 	else
@@ -150,7 +135,7 @@ static void chunk_out(struct copy_chunk *ch, enum io_op op)
 {
 	ch->out_iov = (struct iovec) { .iov_base = ch->mem, .iov_len = (size_t)ch->len };
 	ch->out.op = op;
-	ch->out.flags = ch->run->c->flags;
+	ch->out.flags = ch->run->c->flags | (op == IO_WRITE ? IO_BULK : 0);
 	ch->out.off = ch->to;
 	ch->out.len = ch->len;
 	ch->out.iov = &ch->out_iov;
@@ -189,6 +174,7 @@ static void chunk_in(struct copy_chunk *ch)
 	ch->in.off = from;
 	ch->in.len = have;
 	ch->in.mem = ch->mem;
+	ch->in.flags = IO_BULK;
 	ch->in.done = chunk_read;
 	rod_read(&ch->in);
 }
@@ -206,7 +192,9 @@ static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
 	ch->len = len;
 	run->tail++;
 	run->active++;
-	pace_start(run, &run->paces[what], ch->len);
+	pace_start(&run->paces[what], now(run->engine), ch->len);
+	if (what == PLAN_READ)
+		rate_take(&run->engine->rate, now(run->engine), len);
 	run->pos += ch->len;
 	run->at += ch->len;
 	if (what == PLAN_READ)
@@ -262,7 +250,7 @@ static bool gives_way(const struct copy_run *run)
 
 	if (run->c->deadline || run->tail == 0 || e->free || TAILQ_EMPTY(&e->line))
 		return false;
-	return e->urgent > 0 || ring_now(e->env.ring) - run->began >= SLICE_NS;
+	return e->urgent > 0 || now(e) - run->began >= SLICE_NS;
 }
 
 static void run_give_way(struct copy_run *run)
@@ -290,13 +278,37 @@ static void run_end(struct copy_run *run)
 	rod_unref(src);
 }
 
+/* May @len more bytes start now?  If not: whatever comes back or the rate pumps again. */
+static bool may_start(struct copy_run *run, enum plan what, uint64_t len)
+{
+	struct copy_engine *e = run->engine;
+	const struct pace *p = &run->paces[what];
+	uint64_t deadline = run->c->deadline, wait = 0;
+
+	if (what == PLAN_READ && p->active > 0 && copy_disturbed(e))
+		return false;
+	if (p->active >= p->window)
+		return false;
+	if (what == PLAN_READ)
+		wait = rate_wait(&e->rate, now(e));
+	if (pace_too_late(p, now(e) + wait, len, deadline) ||
+	    (deadline && now(e) + wait >= deadline)) {
+		/* What comes back before the deadline may change the pace. */
+		if (!run->active)
+			run_fail(run, run->pos, -ETIME, false);
+		return false;
+	}
+	if (wait > 0 && !e->refill.armed)
+		ring_timer_set(e->env.ring, &e->refill, wait);
+	return wait == 0;
+}
+
 /* Starts what may be started; ends the copy when nothing is left or in flight. */
 void copy_pump(struct copy_run *run)
 {
 	struct copy *c = run->c;
-	unsigned window = c->in_order ? 1 : run->engine->cfg.window;
 
-	while (!run->err && run->pos < run->total && run->tail - run->head < window) {
+	while (!run->err && run->pos < run->total && run->tail - run->head < run->window) {
 		uint64_t left, len;
 		enum plan what;
 		int stop = reason_to_stop(run->engine, c);
@@ -318,18 +330,37 @@ void copy_pump(struct copy_run *run)
 			continue;
 		}
 		what = copy_plan(run, left, &len);
-		if (what == PLAN_WAIT || run->paces[what].active >= run->paces[what].window)
+		if (what == PLAN_WAIT || !may_start(run, what, len))
 			break;
-		if (too_late(run, &run->paces[what], len)) {
-			/* What comes back before the deadline may change the pace. */
-			if (!run->active)
-				run_fail(run, run->pos, -ETIME, false);
-			break;
-		}
 		chunk_start(run, what, len);
 	}
 	if (run->active == 0 && !run->asking && (run->err || run->pos == run->total))
 		run_end(run);
+}
+
+/* Each time another one goes first. */
+static void refill(struct ring_timer *timer)
+{
+	struct copy_engine *e = container_of(timer, struct copy_engine, refill);
+	unsigned first = e->turn++;
+
+	for (unsigned i = 0; i < e->cfg.copies; i++) {
+		struct copy_run *run = &e->runs[(first + i) % e->cfg.copies];
+
+		if (run->c)
+			copy_pump(run);
+	}
+}
+
+static unsigned window_of(const struct copy_engine *e, const struct copy *c)
+{
+	const struct backstore *src = rod_backstore(c->src);
+
+	if (c->in_order)
+		return 1;
+	if (src && src->cached && c->dst->cached && e->cfg.window > CACHED_WINDOW)
+		return CACHED_WINDOW;
+	return e->cfg.window;
 }
 
 static void run_start(struct copy_engine *e, struct copy *c)
@@ -347,11 +378,10 @@ static void run_start(struct copy_engine *e, struct copy *c)
 	run->range = run->active = 0;
 	for (run->at = run->pos; run->at > 0 && run->at > c->to[run->range].len; run->range++)
 		run->at -= c->to[run->range].len;
-	run->began = ring_now(e->env.ring);
+	run->began = now(e);
+	run->window = window_of(e, c);
 	for (unsigned i = 0; i < PLAN_WAIT; i++)
-		run->paces[i] =
-			(struct pace) { .window = WINDOW_FIRST < e->cfg.window ? WINDOW_FIRST
-									       : e->cfg.window };
+		pace_init(&run->paces[i], run->window);
 	run->err = 0;
 	run->write_failed = run->no_graft = run->grafted = false;
 	run->known[0].len = run->known[1].len = 0;
@@ -390,7 +420,7 @@ static bool look_once(struct copy_engine *e)
 static void look(struct ring_timer *timer)
 {
 	struct copy_engine *e = container_of(timer, struct copy_engine, look);
-	uint64_t next = UINT64_MAX, now;
+	uint64_t next = UINT64_MAX, t;
 	struct copy *c;
 
 	while (look_once(e))
@@ -398,9 +428,9 @@ static void look(struct ring_timer *timer)
 	TAILQ_FOREACH (c, &e->line, link)
 		if (c->deadline)
 			next = min64(next, c->deadline);
-	now = ring_now(e->env.ring);
+	t = now(e);
 	if (next != UINT64_MAX && !e->look.armed)
-		ring_timer_set(e->env.ring, &e->look, next > now ? next - now : 0);
+		ring_timer_set(e->env.ring, &e->look, next > t ? next - t : 0);
 }
 
 void copy_start(struct copy_engine *e, struct copy *c)
@@ -417,12 +447,16 @@ void copy_start(struct copy_engine *e, struct copy *c)
 	join_line(e, c);
 }
 
-/* A run has something in flight and sees the mark when that comes back. */
+/* A run that waits for nothing but the rate is looked at now, others when that comes back. */
 void copy_cancel(struct copy *c)
 {
+	struct copy_engine *e = c->engine;
+
 	c->cancelled = true;
 	if (!c->run)
-		look_soon(c->engine);
+		look_soon(e);
+	else if (c->run->active == 0)
+		ring_timer_set(e->env.ring, &e->refill, 0);
 }
 
 static void settle_look(struct ring_timer *timer)
@@ -461,6 +495,8 @@ int copy_engine_new(struct copy_engine **ret, const struct bs_env *env,
 	e->env = *env;
 	e->cfg = *cfg;
 	e->look.fn = look;
+	e->refill.fn = refill;
+	e->rate.limit = cfg->rate;
 	TAILQ_INIT(&e->line);
 	if (__builtin_mul_overflow(cfg->chunk, cfg->window, &budget) ||
 	    __builtin_mul_overflow(budget, cfg->copies, &budget))
@@ -493,6 +529,7 @@ void copy_engine_free(struct copy_engine *e)
 		return;
 	assert(e->busy == 0 && TAILQ_EMPTY(&e->line));
 	ring_timer_cancel(e->env.ring, &e->look);
+	ring_timer_cancel(e->env.ring, &e->refill);
 	for (unsigned i = 0; e->runs && i < e->cfg.copies; i++) {
 		for (unsigned k = 0; e->runs[i].chunks && k < e->cfg.window; k++)
 			arena_put(e->arena, e->runs[i].chunks[k].mem, e->cfg.chunk);

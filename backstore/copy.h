@@ -17,8 +17,9 @@ struct copy_engine;
 
 struct copy_engine_config {
 	size_t chunk;	 /* bytes of one read or write, 4 KiB..1 MiB, power of two    */
-	unsigned window; /* chunks in flight in one copy                              */
+	unsigned window; /* chunks in flight in one copy, at most                     */
 	unsigned copies; /* copies at once; more wait in line.  Budget: the product   */
+	uint64_t rate;	 /* bytes a second that all of them read and write, 0: any    */
 };
 extern const struct copy_engine_config copy_engine_defaults;
 

@@ -8,6 +8,7 @@
 
 #include "bs_impl.h"
 #include "copy.h"
+#include "copy_pace.h"
 
 enum plan { PLAN_ZERO, PLAN_READ, PLAN_GRAFT, PLAN_WAIT };
 
@@ -30,19 +31,13 @@ struct extent {
 	bool hole;
 };
 
-/* How fast chunks of one kind come back, and how many may be in flight. */
-struct pace {
-	unsigned window, active;
-	uint64_t flying, landed; /* bytes in flight, bytes that came back */
-	uint64_t since, busy;	 /* ns: in flight since, and before that  */
-};
-
 struct copy_run {
 	struct copy_engine *engine;
 	struct copy *c; /* NULL: free */
 	uint64_t total, pos;
-	uint64_t began; /* ring_now() of run_start */
-	unsigned range; /* the next byte goes to c->to[range].off + at */
+	uint64_t began;	 /* ring_now() of run_start */
+	unsigned window; /* chunks that may be in flight */
+	unsigned range;	 /* the next byte goes to c->to[range].off + at */
 	uint64_t at;
 	uint64_t head, tail; /* chunks not yet counted: numbers head..tail-1 */
 	unsigned active;     /* of those, with something in flight          */
@@ -72,7 +67,13 @@ struct copy_engine {
 	struct copy_list line;	/* waiting for a run, first come first served */
 	unsigned urgent;	/* of those, with a deadline */
 	struct ring_timer look; /* looks at the line: work to do, or a deadline */
+	struct copy_rate rate;
+	struct ring_timer refill; /* chunks may move again */
+	unsigned turn;		  /* the run that goes first then */
 };
+
+/* Do hosts read or write, so that copies are to stay small? */
+bool copy_disturbed(const struct copy_engine *e);
 
 /* Starts what may be started; ends the copy when nothing is left or in flight. */
 void copy_pump(struct copy_run *run);

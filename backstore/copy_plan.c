@@ -129,6 +129,8 @@ enum plan copy_plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 	if (graft != PLAN_WAIT)
 		return graft;
 	len = min64(rod_map(c->src, from).len, left);
+	if (copy_disturbed(run->engine))
+		chunk = min64(chunk, PACE_DISTURBED_CHUNK);
 	*ret_len = min64(left, chunk);
 	/* Among chunks that overlap, a hole may be filled before its turn. */
 	if (len < HOLE_MIN || c->in_order)

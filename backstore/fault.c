@@ -342,6 +342,7 @@ int fault_wrap(struct backstore **ret, struct backstore *inner, const char *spec
 	f->bs.encrypted = bs_encrypted(inner);
 	f->bs.granularity = bs_discard_granularity(inner);
 	f->bs.forgets = bs_forgets(inner);
+	f->bs.cached = inner->cached;
 	f->inner = inner;
 	f->p = p;
 	f->bs.clone_every = (unsigned)p.clone_every;

@@ -100,6 +100,9 @@ void file_rw(struct io *io, const struct iovec *iov, unsigned niov,
 	}
 	if (!read && (io->flags & IO_FUA))
 		sqe->rw_flags = RWF_DSYNC;
+	/* Else this thread would copy from and to the page cache. */
+	if ((io->flags & IO_BULK) && f->bs.cached)
+		sqe->flags |= IOSQE_ASYNC;
 	io->rop.done = done;
 	ring_submit_op(sqe, &io->rop);
 }

@@ -374,6 +374,7 @@ int file_open(struct backstore **ret, const struct bs_config *cfg, const struct 
 	if (r < 0)
 		goto fail;
 	f->bs.created = o.created;
+	f->bs.cached = !cfg->direct;
 	*ret = &f->bs;
 	return 0;
 

@@ -259,6 +259,7 @@ int mem_open(struct backstore **ret, const struct bs_config *cfg, const struct b
 	if (cfg->encrypt && cipher_new(&m->cipher) < 0)
 		goto fail;
 	m->bs.forgets = true;
+	m->bs.cached = true;
 	mem = mmap(NULL, cfg->size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED)

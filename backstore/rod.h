@@ -55,6 +55,7 @@ struct rod_io {
 	struct rod *rod; /* the caller's reference, held until done */
 	uint64_t off, len;
 	void *mem;
+	unsigned flags; /* IO_BULK */
 	void (*done)(struct rod_io *rio, int res);
 	/* the rod's */
 	uint64_t pos; /* bytes done */

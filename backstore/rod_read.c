@@ -117,6 +117,7 @@ static void step(struct rod_io *rio)
 	rio->io = (struct io) {
 		.op = IO_READ, .off = p.off, .len = p.len, .iov = &rio->iov, .niov = 1
 	};
+	rio->io.flags = rio->flags;
 	rio->io.done = p.kind == PLACE_DISK ? disk_read : kept_read;
 	if (p.kind == PLACE_SAVED)
 		cbw_read(rod->bs->cbw, p.slot, &rio->io);

@@ -52,6 +52,7 @@ int scratch_open(struct backstore **ret, int fd, uint64_t size, const struct bs_
 	}
 	f->fd = fd;
 	f->scratch = true;
+	f->bs.cached = true;
 	f->bs.size = size;
 	*ret = &f->bs;
 	return 0;

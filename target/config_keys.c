@@ -18,6 +18,7 @@ static bool is_portal(const char *value);
 static bool is_block_size(const char *value);
 static bool is_physical_block(const char *value);
 static bool is_power_of_two(const char *value);
+static bool is_rate(const char *value);
 static bool is_printable(const char *value);
 static bool is_answers(const char *value);
 
@@ -75,6 +76,8 @@ static const struct config_key copy_keys[] = {
 	  .check = is_power_of_two, .check_says = "must be a power of two, as \"256K\"" },
 	{ KEY("window", copy_engine_config, window, KEY_COUNT, 1, 256) },
 	{ KEY("copies", copy_engine_config, copies, KEY_COUNT, 1, 256) },
+	{ KEY("rate", copy_engine_config, rate, KEY_SIZE, 0, 1ull << 40), .check = is_rate,
+	  .check_says = "must be bytes a second, 1M or more, or 0 for no limit" },
 	KEYS_END,
 };
 
@@ -281,6 +284,14 @@ static bool is_power_of_two(const char *value)
 	uint64_t n = 0;
 
 	return parse_number(value, size_units, &n) && (n & (n - 1)) == 0;
+}
+
+/* Below that not even the first chunks of a few copies end before their deadlines. */
+static bool is_rate(const char *value)
+{
+	uint64_t n = 0;
+
+	return parse_number(value, size_units, &n) && (n == 0 || n >= 1 << 20);
 }
 
 static bool parse_bool(const char *value, bool *ret)

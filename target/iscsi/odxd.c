@@ -38,6 +38,7 @@ struct odxd {
 	struct ring_op signal_op;
 	struct aux *aux;
 	struct bs_env env;
+	struct bs_load load;
 	struct iscsi_server *server;
 	struct target **targets; /* as many as opts.cfg has; NULL: not made */
 	struct ending *endings;	 /* as many */
@@ -215,6 +216,7 @@ static int start_base(struct odxd *d)
 	if (r < 0)
 		return complain("cannot start threads: %s", strerror(-r));
 	d->env.aux = d->aux;
+	d->env.load = &d->load;
 	r = iscsi_server_new(&d->server, &d->env, &cfg->limits);
 	if (r < 0)
 		return complain("cannot start the portal: %s; limits.memory is %zu bytes",

@@ -38,7 +38,10 @@ static int build(struct hub *hub, char *err, size_t cap)
 		.tokens = token_defaults,
 		.copy = copy_engine_defaults,
 	};
-	int res = ring_new(&hub->env.ring, RING_ENTRIES, err, cap);
+	int res;
+
+	hub->env.load = &hub->load;
+	res = ring_new(&hub->env.ring, RING_ENTRIES, err, cap);
 
 	if (res < 0)
 		return res;

@@ -16,6 +16,7 @@
 /* For the home thread, but for what hub_call does. */
 struct hub {
 	struct bs_env env;
+	struct bs_load load;
 	struct arena *arena; /* for data that cannot stay where LIO put it */
 	struct target *target;
 	struct nexus nexus; /* the one that stands for every initiator */

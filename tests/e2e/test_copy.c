@@ -436,6 +436,54 @@ static void deadline_partial(void)
 	bench_done(&b);
 }
 
+/* 12 MiB at 8 MiB/s, in as many WUTs as the deadline makes of it. */
+static void rate_is_kept(void)
+{
+	const char *dst = make_filled("dst", SIZE, 2), *src = make_filled("src", SIZE, 1);
+	char text[1024];
+	struct odxd *o;
+	struct initiator *in;
+	struct tpc_range from = RANGE(0, 24576);
+	uint8_t token[ROD_TOKEN_LEN];
+	uint64_t done = 0;
+	unsigned rounds = 0;
+	double took;
+
+	snprintf(text, sizeof(text),
+		 "target \"" ODXD_IQN "\" {\n"
+		 "	copy { rate = 8M }\n"
+		 "	lun 0 { path = \"%s\" }\n"
+		 "	lun 1 { path = \"%s\" odx { deadline = 700ms } }\n"
+		 "}\n",
+		 src, dst);
+	o = ODXD("--config", make_text("rate.conf", text));
+	in = login_clear(o, 2);
+	CU_ASSERT(take_token(in, 0, 1, &from, 1, token));
+	took = seconds_now();
+	while (done < 24576 && rounds < 40) {
+		struct tpc_range rest = RANGE(done, (uint32_t)(24576 - done));
+		struct answer a = wut(in, 1, 3 + rounds++, token, done, &rest, 1);
+
+		if (a.status == SAM_GOOD) {
+			done = 24576;
+			break;
+		}
+		CHECK_SENSE(a, KEY_COPY_ABORTED, ASC_COPY_TARGET_DATA_UNDERRUN);
+		CU_ASSERT(a.sense.info > 0 && a.sense.info <= 24576 - done);
+		done += a.sense.info;
+		CU_ASSERT(file_is(dst, 0, done * 512, 0, 1));
+	}
+	took = seconds_now() - took;
+	printf("  (%.2f s, %u commands)\n", took, rounds);
+	CU_ASSERT_EQUAL(done, 24576);
+	CU_ASSERT(rounds > 1);
+	CU_ASSERT(took > 1.3); /* 1.5 s, but for a chunk and what may be caught up on */
+	CU_ASSERT(took < 15.0);
+	check_island(dst, 0, 12 * MIB, 0, 1, 2);
+	initiator_close(in);
+	odxd_stop(o);
+}
+
 static void deadline_without_progress(void)
 {
 	/* Not one block in time: 5/0D/04 with 0, and nothing counts as written. */
@@ -569,6 +617,7 @@ int main(int argc, char **argv)
 		{ "four sessions at once", four_sessions },
 		{ "16 WUTs in flight on one session", many_in_flight_on_one_session },
 		{ "at the deadline: A/0D/04, an exact count, and it can go on", deadline_partial },
+		{ "copy.rate is kept, with honest counts at the deadline", rate_is_kept },
 		{ "at the deadline without progress: 5/0D/04 and 0", deadline_without_progress },
 		{ "a write error in mid copy: honest count, then 3/0C/00 and 02h",
 		  write_error_in_mid_copy },

@@ -163,6 +163,7 @@ static void test_malformed(void)
 	CU_ASSERT(refused(HEAD "lun 0 { path = x read-only = 2 } }", ":2: read-only = \"2\""));
 	CU_ASSERT(refused(HEAD "lun 0 { path = x block-size = 1024 } }", ":2: block-size"));
 	CU_ASSERT(refused(HEAD "copy { chunk = 96K } }", ":2: chunk = \"96K\": must be a power"));
+	CU_ASSERT(refused(HEAD "copy { rate = 1023K } }", ":2: rate = \"1023K\": must be bytes"));
 	CU_ASSERT(refused(HEAD "initiators = {\"IQN.x:y\"} }", ":2: initiators"));
 	CU_ASSERT(refused("target \"disk\" {}\n", ":1: target \"disk\": not an iSCSI name"));
 	CU_ASSERT(refused("target \"IQN.2001-04.com.example:odx\" {}\n", ":1: target"));
@@ -178,7 +179,9 @@ static void test_range(void)
 	CU_ASSERT(refused("limits { max-sessions = 65537 }",
 			  ":1: max-sessions = \"65537\": must be 1 to 65536"));
 	CU_ASSERT(refused("limits { max-sessions = 0 }", ":1: max-sessions"));
-	CU_ASSERT_EQUAL(load(&cfg, HEAD "copy { chunk = 4096 } lun 255 { path = x } }"), 0);
+	CU_ASSERT_EQUAL(load(&cfg, HEAD "copy { chunk = 4096 rate = 1M } lun 255 { path = x } }"),
+			0);
+	CU_ASSERT_EQUAL(cfg.targets[0].copy.rate, 1 << 20);
 	config_done(&cfg);
 	CU_ASSERT(
 		refused(HEAD "copy { chunk = 2048 } }", ":2: chunk = \"2048\": must be 4K to 1M"));
@@ -451,6 +454,7 @@ static void test_reference_is_default(void)
 	CU_ASSERT_EQUAL(cfg.targets[0].copy.chunk, copy_engine_defaults.chunk);
 	CU_ASSERT_EQUAL(cfg.targets[0].copy.window, copy_engine_defaults.window);
 	CU_ASSERT_EQUAL(cfg.targets[0].copy.copies, copy_engine_defaults.copies);
+	CU_ASSERT_EQUAL(cfg.targets[0].copy.rate, 0);
 	CU_ASSERT_EQUAL_FATAL(cfg.targets[0].nluns, 1);
 	CU_ASSERT_EQUAL(cfg.targets[0].luns[0].size, 0);
 	CU_ASSERT_EQUAL(cfg.targets[0].luns[0].block_size, 512);
