@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The measuring part of scripts/bench, which see."""
