@@ -362,10 +362,12 @@ static void pass_guard(struct io *io)
 		bs_io_later(io, 0, done_later);
 		return;
 	}
-	if (io_ops[io->op].writes && bs->cbw && !cbw_pass(bs->cbw, io))
-		return;
-	if (io_ops[io->op].writes && !bs->cbw)
-		rods_guard(bs, io->off, io->len);
+	if (io_ops[io->op].writes && guard_may_hold(&bs->guard, io->off, io->len)) {
+		if (bs->cbw && !cbw_pass(bs->cbw, io))
+			return;
+		if (!bs->cbw)
+			rods_guard(bs, io->off, io->len);
+	}
 	bs_guarded(io);
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "backstore.h"
+#include "guard.h"
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
@@ -54,7 +55,7 @@ struct backstore {
 	bool cached;  /* transfers are copies to or from memory: many at once gain nothing */
 
 	struct fence fence;
-	struct itree guard;    /* the ranges of all rods that writes must mind */
+	struct guard guard;    /* the ranges of all rods that writes must mind */
 	struct cbw *cbw;       /* NULL: rods are cancelled */
 	struct clones *clones; /* NULL: rods are not cloned */
 	unsigned live_rods;

@@ -114,22 +114,36 @@ struct users {
 	bool all;
 };
 
+/* Some of them: cancelling changes the tree that they are found in. */
+struct victims {
+	const struct users *of;
+	struct rod *rods[32];
+	unsigned n;
+};
+
+static bool pick(struct itree_node *node, void *ctx)
+{
+	struct victims *v = ctx;
+	struct rod *rod = node_rod(node);
+
+	if (node->key <= v->of->upto && (v->of->all || rod->owner == v->of->owner))
+		v->rods[v->n++] = rod_ref(rod);
+	return v->n < sizeof(v->rods) / sizeof(v->rods[0]);
+}
+
 /* They are lost. */
 static void cancel_users(struct cbw *cbw, const struct users *u)
 {
-	uint64_t at = u->at;
-	const struct itree *guard = &cbw->bs->guard;
-	struct itree_node *n = itree_find(guard, at, CBW_CHUNK);
+	struct victims v = { .of = u };
 
-	while (n) {
-		if (n->key <= u->after || n->key > u->upto ||
-		    (!u->all && node_rod(n)->owner != u->owner)) {
-			n = itree_next(guard, n, at, CBW_CHUNK);
-			continue;
+	do {
+		v.n = 0;
+		itree_each_above(&cbw->bs->guard.tree, u->at, CBW_CHUNK, u->after, pick, &v);
+		for (unsigned i = 0; i < v.n; i++) {
+			rod_cancel(v.rods[i]);
+			rod_unref(v.rods[i]);
 		}
-		rod_cancel(node_rod(n));
-		n = itree_find(guard, at, CBW_CHUNK); /* it took other nodes along */
-	}
+	} while (v.n > 0);
 }
 
 static struct quota *saves_of(const struct cbw *cbw)
@@ -341,7 +355,7 @@ static void save_start(struct cbw *cbw, uint64_t at)
 /* The first piece of [from, end) within one chunk that touches a live rod. */
 static bool next_piece(const struct cbw *cbw, uint64_t from, uint64_t end, struct byte_range *ret)
 {
-	const struct itree_node *n = itree_find(&cbw->bs->guard, from, end - from);
+	const struct itree_node *n = itree_find(&cbw->bs->guard.tree, from, end - from);
 	uint64_t stop;
 
 	if (!n)
@@ -356,7 +370,7 @@ static bool next_piece(const struct cbw *cbw, uint64_t from, uint64_t end, struc
 /* Is there a rod with a byte of the piece that no complete version is for? */
 static bool unsaved(const struct cbw *cbw, const struct chunk *ch, struct byte_range piece)
 {
-	return itree_find_above(&cbw->bs->guard, piece.off, piece.len, last_seq(ch)) != NULL;
+	return itree_find_above(&cbw->bs->guard.tree, piece.off, piece.len, last_seq(ch)) != NULL;
 }
 
 /* Begins the next saves that the write will need, unless others wait for their first. */

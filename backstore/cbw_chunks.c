@@ -91,26 +91,22 @@ void version_free(struct cbw *cbw, struct version *v)
 	free(v);
 }
 
-/* Of parts of live rods in this chunk that were captured after @after: @v is for them. */
-static bool count_users(const struct cbw *cbw, struct version *v, uint64_t after)
+/* One part of a live rod that needs the version. */
+static bool count_user(struct itree_node *n, void *ctx)
 {
-	const struct byte_range *r = &v->chunk->node.range;
-	const struct itree *guard = &cbw->bs->guard;
-	struct itree_node *n = itree_find(guard, r->off, r->len);
+	struct version *v = ctx;
+	struct bs_owner *owner = node_rod(n)->owner;
+	struct claim *cl;
 
-	for (; n; n = itree_next(guard, n, r->off, r->len)) {
-		struct claim *cl;
-
-		if (n->key <= after)
-			continue;
-		if (v->users == 0)
-			v->claim.owner = node_rod(n)->owner;
-		cl = claim_of(v, node_rod(n)->owner);
-		if (!cl)
-			return false;
-		cl->users++;
-		v->users++;
+	if (v->users == 0)
+		v->claim.owner = owner;
+	cl = claim_of(v, owner);
+	if (!cl) {
+		v->users = 0; /* no memory */
+		return false;
 	}
+	cl->users++;
+	v->users++;
 	return true;
 }
 
@@ -133,7 +129,8 @@ struct version *version_new(struct cbw *cbw, uint64_t at, uint64_t after)
 	}
 	*v = (struct version) { .chunk = ch, .seq = cbw->seq, .slot = SLOT_NONE };
 	TAILQ_INSERT_TAIL(&ch->versions, v, link);
-	if (count_users(cbw, v, after))
+	itree_each_above(&cbw->bs->guard.tree, at, CBW_CHUNK, after, count_user, v);
+	if (v->users > 0)
 		return v;
 	version_free(cbw, v);
 	chunk_tidy(cbw, ch);

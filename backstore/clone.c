@@ -57,7 +57,8 @@ struct clones {
 	struct backstore *pool;
 	uint64_t next; /* free from here on, in the pool */
 	struct quota bytes;
-	struct clone_list list; /* all of them, in the order of their captures */
+	struct clone_list waiting; /* in the order of their captures */
+	struct clone_list begun;   /* and not over */
 	struct clone *cloning;
 	unsigned punching, pins;
 	bool never; /* the file system has said so */
@@ -82,7 +83,7 @@ static void forget(struct clone *c)
 
 	quotas_of(c, q);
 	quota_put_all(q, QUOTAS, c->len);
-	TAILQ_REMOVE(&c->all->list, c, link);
+	TAILQ_REMOVE(c->state == WAITS ? &c->all->waiting : &c->all->begun, c, link);
 	bs_owner_unref(c->owner);
 	free(c);
 }
@@ -100,7 +101,8 @@ int clones_new(struct clones **ret, struct backstore *bs, uint64_t max_bytes)
 	cl->bs = bs;
 	cl->file = file;
 	cl->bytes.limit = max_bytes ? max_bytes : BS_CLONE_BYTES;
-	TAILQ_INIT(&cl->list);
+	TAILQ_INIT(&cl->waiting);
+	TAILQ_INIT(&cl->begun);
 	*ret = cl;
 	return 0;
 }
@@ -109,8 +111,9 @@ void clones_free(struct clones *cl)
 {
 	if (!cl)
 		return;
-	while (!TAILQ_EMPTY(&cl->list)) {
-		struct clone *c = TAILQ_FIRST(&cl->list);
+	assert(TAILQ_EMPTY(&cl->waiting)); /* they go with their rods */
+	while (!TAILQ_EMPTY(&cl->begun)) {
+		struct clone *c = TAILQ_FIRST(&cl->begun);
 
 		assert(!c->rod);
 		if (c->state == CLONING || c->state == PUNCHING)
@@ -121,6 +124,11 @@ void clones_free(struct clones *cl)
 	}
 	bs_close(cl->pool);
 	free(cl);
+}
+
+static bool none(const struct clones *cl)
+{
+	return TAILQ_EMPTY(&cl->waiting) && TAILQ_EMPTY(&cl->begun);
 }
 
 bool clones_busy(const struct clones *cl)
@@ -218,7 +226,7 @@ static void clone_free(struct clone *c)
 
 	forget(c);
 	/* Somebody who still reads there leaves it to the next. */
-	if (TAILQ_EMPTY(&cl->list) && cl->pool && cl->pins == 0 && bs_idle(cl->pool)) {
+	if (none(cl) && cl->pool && cl->pins == 0 && bs_idle(cl->pool)) {
 		scratch_close(cl->pool);
 		cl->pool = NULL;
 	}
@@ -282,12 +290,12 @@ static void cloned(struct aux_job *job)
 /* Begins the next job, if none runs. */
 static void pump(struct clones *cl)
 {
-	struct clone *c = TAILQ_FIRST(&cl->list);
+	struct clone *c = TAILQ_FIRST(&cl->waiting);
 
-	while (c && c->state != WAITS)
-		c = TAILQ_NEXT(c, link);
 	if (!c || cl->cloning)
 		return;
+	TAILQ_REMOVE(&cl->waiting, c, link);
+	TAILQ_INSERT_TAIL(&cl->begun, c, link);
 	c->state = CLONING;
 	c->pool = cl->pool ? scratch_fd(cl->pool) : -1;
 	cl->cloning = c;
@@ -332,7 +340,7 @@ void clone_start(struct rod *rod)
 
 	if (!cl || cl->never || rod->n == 0)
 		return;
-	if (TAILQ_EMPTY(&cl->list) && !cl->pool)
+	if (none(cl) && !cl->pool)
 		cl->next = 0;
 	c = clone_new(cl, rod);
 	if (!c)
@@ -346,7 +354,7 @@ void clone_start(struct rod *rod)
 	c->rod = rod;
 	bs_owner_ref(c->owner);
 	rod->clone = c;
-	TAILQ_INSERT_TAIL(&cl->list, c, link);
+	TAILQ_INSERT_TAIL(&cl->waiting, c, link);
 	pump(cl);
 }
 

@@ -167,26 +167,49 @@ struct itree_node *itree_find(const struct itree *t, uint64_t off, uint64_t len)
 	return first_below(t->root, off, end_of(off, len));
 }
 
-static struct itree_node *above_below(struct itree_node *n, uint64_t off, uint64_t end,
-				      uint64_t key)
-{
-	while (n && n->max_end > off && n->max_key > key) {
-		struct itree_node *found = above_below(n->left, off, end, key);
+/* What itree_each_above looks for. */
+struct above {
+	uint64_t off, end, key;
+	bool (*fn)(struct itree_node *n, void *ctx);
+	void *ctx;
+};
 
-		if (found)
-			return found;
-		if (n->range.off >= end)
-			return NULL;
-		if (n->key > key && node_end(n) > off)
-			return n;
+/* False: @fn has had enough. */
+static bool each_below(struct itree_node *n, const struct above *a)
+{
+	while (n && n->max_end > a->off && n->max_key > a->key) {
+		if (!each_below(n->left, a))
+			return false;
+		if (n->range.off >= a->end)
+			return true;
+		if (n->key > a->key && node_end(n) > a->off && !a->fn(n, a->ctx))
+			return false;
 		n = n->right;
 	}
-	return NULL;
+	return true;
+}
+
+void itree_each_above(const struct itree *t, uint64_t off, uint64_t len, uint64_t key,
+		      bool (*fn)(struct itree_node *n, void *ctx), void *ctx)
+{
+	const struct above a = { off, end_of(off, len), key, fn, ctx };
+
+	if (len)
+		each_below(t->root, &a);
+}
+
+static bool take_first(struct itree_node *n, void *ctx)
+{
+	*(struct itree_node **)ctx = n;
+	return false;
 }
 
 struct itree_node *itree_find_above(const struct itree *t, uint64_t off, uint64_t len, uint64_t key)
 {
-	return len ? above_below(t->root, off, end_of(off, len), key) : NULL;
+	struct itree_node *found = NULL;
+
+	itree_each_above(t, off, len, key, take_first, &found);
+	return found;
 }
 
 struct itree_node *itree_next(const struct itree *t, struct itree_node *n, uint64_t off,

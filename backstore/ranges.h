@@ -53,6 +53,12 @@ struct itree_node *itree_find(const struct itree *t, uint64_t off, uint64_t len)
 /* The first of those with a key above @key, or NULL. */
 struct itree_node *itree_find_above(const struct itree *t, uint64_t off, uint64_t len,
 				    uint64_t key);
+/*
+ * Calls @fn for all of those, in order of (off), until it says false; it must not change the
+ * tree.  Passes by whole branches without any.
+ */
+void itree_each_above(const struct itree *t, uint64_t off, uint64_t len, uint64_t key,
+		      bool (*fn)(struct itree_node *n, void *ctx), void *ctx);
 /* The next one after @n in order of (off); for full scans of what overlaps. */
 struct itree_node *itree_next(const struct itree *t, struct itree_node *n, uint64_t off,
 			      uint64_t len);

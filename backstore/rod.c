@@ -42,7 +42,7 @@ static struct rod *make(struct backstore *bs, const struct byte_range *ranges, u
 		if (__builtin_add_overflow(rod->len, ranges[i].len, &rod->len))
 			abort();
 		if (frozen)
-			itree_insert(&bs->guard, &part->node);
+			guard_insert(&bs->guard, &part->node);
 		rod->n++;
 	}
 	bs->live_rods++;
@@ -86,7 +86,7 @@ struct bs_owner *rod_owner(const struct rod *rod)
 static void drop_live(struct rod *rod)
 {
 	for (unsigned i = 0; i < rod->n; i++)
-		itree_remove(&rod->bs->guard, &rod->parts[i].node);
+		guard_remove(&rod->bs->guard, &rod->parts[i].node);
 	cbw_release(rod);
 	clone_drop(rod);
 	rod->bs->live_rods--;
@@ -99,7 +99,7 @@ static void drop_live(struct rod *rod)
 void rod_settled(struct rod *rod)
 {
 	for (unsigned i = 0; i < rod->n; i++)
-		itree_remove(&rod->bs->guard, &rod->parts[i].node);
+		guard_remove(&rod->bs->guard, &rod->parts[i].node);
 	rod->gone = cbw_number(rod->bs->cbw);
 	rod->bs->stats.rods_cloned++;
 }
@@ -145,7 +145,7 @@ void rods_guard(struct backstore *bs, uint64_t off, uint64_t len)
 {
 	struct itree_node *n;
 
-	while ((n = itree_find(&bs->guard, off, len)))
+	while ((n = itree_find(&bs->guard.tree, off, len)))
 		rod_cancel(container_of(n, struct rod_part, node)->rod);
 }
 

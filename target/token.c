@@ -396,12 +396,15 @@ void token_cancel_all(struct token_registry *reg, const struct backstore *bs)
 
 void token_report(const struct token_registry *reg, struct writer *w)
 {
-	const struct token *t, *tmp;
-	size_t start = w->len;
+	const struct token *t = reg->live;
+	size_t start = w->len, end;
 
 	wr_zero(w, TPC_TOKENS_HEADER);
-	HASH_ITER (hh, reg->live, t, tmp)
+	end = w->len + reg->total.used * TPC_TOKENS_ENTRY_LEN;
+	for (; t && w->len < w->cap; t = t->hh.next)
 		wr_bytes(w, t->bytes, TPC_TOKENS_ENTRY_LEN);
+	if (w->len < end) /* there is no room for the others, but they count */
+		wr_zero(w, end - w->len);
 	wr_be32_at(w, start, (uint32_t)(w->len - start - 4));
 }
 

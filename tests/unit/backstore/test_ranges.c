@@ -43,6 +43,36 @@ static void a_sum_that_wraps_is_refused_and_leaves_the_result_alone(void)
 static struct itree_node nodes[NODES];
 
 /* The tree's answer against a look at every node: same members, ordered. */
+struct seen {
+	unsigned n;
+	uint64_t last;
+	bool sorted;
+};
+
+static bool see(struct itree_node *n, void *ctx)
+{
+	struct seen *s = ctx;
+
+	s->sorted = s->sorted && n->range.off >= s->last;
+	s->last = n->range.off;
+	s->n++;
+	return true;
+}
+
+/* itree_each_above and itree_find_above. */
+static bool above_agrees(const struct itree *t, uint64_t off, uint64_t len, uint64_t key)
+{
+	const struct byte_range r = { off, len };
+	struct seen s = { .sorted = true };
+	unsigned want = 0;
+
+	for (unsigned i = 0; i < NODES; i++)
+		want += nodes[i].inside && nodes[i].key > key && range_overlap(nodes[i].range, r);
+	itree_each_above(t, off, len, key, see, &s);
+	return s.sorted && s.n == want &&
+	       (itree_find_above(t, off, len, key) != NULL) == (want > 0);
+}
+
 static bool scan_agrees(const struct itree *t, uint64_t off, uint64_t len)
 {
 	struct byte_range q = { off, len };
@@ -74,8 +104,10 @@ static void the_tree_agrees_with_looking_at_every_node(void)
 		} else {
 			n->range.off = rnd(&seed) % SPACE;
 			n->range.len = 1 + rnd(&seed) % (rnd(&seed) % 8 ? 20 : 700);
+			n->key = rnd(&seed) % 50;
 			itree_insert(&t, n);
 		}
+		all = all && above_agrees(&t, rnd(&seed) % SPACE, rnd(&seed) % 60, rnd(&seed) % 50);
 		all = all && scan_agrees(&t, rnd(&seed) % SPACE, rnd(&seed) % 60);
 	}
 	CU_ASSERT(all);
