@@ -37,10 +37,10 @@ enum disk_verdict disk_run(struct disk *d, struct initiator_cmd *cmd, unsigned r
 
 		initiator_run(d->in, d->lun, cmd);
 		v = disk_judge(cmd, &delay_ms);
+		if (cmd->error == -ETIMEDOUT && initiator_lun_reset(d->in, d->lun) != 0)
+			return DISK_FAILED;
 		if (v != DISK_RETRY || retries == 0)
 			return v == DISK_RETRY ? DISK_FAILED : v;
-		if (cmd->error && initiator_lun_reset(d->in, d->lun) != 0)
-			return DISK_FAILED;
 		retries--;
 		usleep(delay_ms * 1000);
 	}
@@ -137,8 +137,16 @@ static enum ntstatus failed(const char *what, const struct initiator_cmd *cmd, c
 	return nt == NT_SUCCESS ? NT_UNSUCCESSFUL : nt;
 }
 
-static enum ntstatus cut_answer(const struct initiator_cmd *cmd, char *err)
+/* RRTI, and what stands in it; @data is where *ret points into. */
+static enum ntstatus ask(struct disk *d, struct initiator_cmd *cmd, unsigned retries,
+			 enum scsi_cmd op, uint64_t asked, struct tpc_result *ret, char *err)
 {
+	if (disk_run(d, cmd, retries) != DISK_GOOD)
+		return failed("RECEIVE ROD TOKEN INFORMATION", cmd, err);
+	if (cmd->status == SAM_GOOD)
+		strict_rrti(&d->host->strict, d->lun, cmd, op, asked);
+	if (tpc_result_decode(cmd->data, cmd->in_len, ret))
+		return NT_SUCCESS;
 	snprintf(err, INITIATOR_ERR, "RECEIVE ROD TOKEN INFORMATION: only %zu bytes came",
 		 cmd->in_len);
 	return NT_UNSUCCESSFUL;
@@ -173,17 +181,18 @@ enum ntstatus disk_offload_read(struct disk *d, const struct tpc_range *ranges, 
 			      .list_id = id,
 			      .len = (uint32_t)len };
 	struct initiator_cmd cmd = initiator_cmd(&c, list, len);
-	struct tpc_result r;
+	uint64_t asked = sum_blocks(ranges, n);
 	enum disk_verdict v = disk_run(d, &cmd, RETRIES_PT);
+	struct tpc_result r;
+	enum ntstatus nt;
 
 	if (v != DISK_GOOD && v != DISK_TRUNCATED)
 		return failed("POPULATE TOKEN", &cmd, err);
 	cmd = rrti_cmd(id, data, sizeof(data));
-	if (disk_run(d, &cmd, RETRIES_RRTI_PT) != DISK_GOOD)
-		return failed("RECEIVE ROD TOKEN INFORMATION", &cmd, err);
-	if (!tpc_result_decode(data, cmd.in_len, &r))
-		return cut_answer(&cmd, err);
-	ret->blocks = believed_count(&r, sum_blocks(ranges, n));
+	nt = ask(d, &cmd, RETRIES_RRTI_PT, CMD_POPULATE_TOKEN, asked, &r, err);
+	if (nt)
+		return nt;
+	ret->blocks = believed_count(&r, asked);
 	/* Another length than 514 is "bad firmware" (windows-initiator.md 3.2). */
 	if (!r.token || r.descriptors_len != 2 + ROD_TOKEN_LEN || ret->blocks == 0)
 		return result_error("POPULATE TOKEN", &r, err);
@@ -204,17 +213,30 @@ static uint32_t rrti_wut_len(const struct disk *d)
 static enum ntstatus ask_written(struct disk *d, uint32_t id, uint64_t asked, uint64_t *ret_done,
 				 char *err)
 {
-	static const char what[] = "WRITE USING TOKEN";
 	uint8_t data[65535];
 	struct initiator_cmd cmd = rrti_cmd(id, data, rrti_wut_len(d));
 	struct tpc_result r;
+	enum ntstatus nt = ask(d, &cmd, RETRIES_RRTI_WUT, CMD_WRITE_USING_TOKEN, asked, &r, err);
 
-	if (disk_run(d, &cmd, RETRIES_RRTI_WUT) != DISK_GOOD)
-		return failed("RECEIVE ROD TOKEN INFORMATION", &cmd, err);
-	if (!tpc_result_decode(data, cmd.in_len, &r))
-		return cut_answer(&cmd, err);
+	if (nt)
+		return nt;
 	*ret_done = believed_count(&r, asked);
-	return *ret_done ? NT_SUCCESS : result_error(what, &r, err);
+	return *ret_done ? NT_SUCCESS : result_error("WRITE USING TOKEN", &r, err);
+}
+
+/*
+ * INFORMATION of a truncated WUT, 0 if it is not to be used.  Windows reads it in fixed
+ * format only, does not look at VALID and does not compare it with the request; a copy
+ * tool that did so would skip data, so we ask with RRTI instead (windows-initiator.md 4.4).
+ */
+static uint64_t information(const struct disk *d, const struct initiator_cmd *cmd, uint64_t asked)
+{
+	const uint8_t *raw = cmd->sense_raw;
+	bool fixed = cmd->sense_len >= 7 && (raw[0] & 0x7e) == 0x70, valid = raw[0] & 0x80;
+	uint64_t info = fixed ? get_be32(raw + 3) : 0;
+
+	strict_information(&d->host->strict, d->lun, info, valid, asked);
+	return valid && info <= asked ? info : 0;
 }
 
 enum ntstatus disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_LEN],
@@ -230,22 +252,18 @@ enum ntstatus disk_offload_write(struct disk *d, const uint8_t token[ROD_TOKEN_L
 			      .len = (uint32_t)len };
 	struct initiator_cmd cmd = initiator_cmd(&c, list, len);
 	enum disk_verdict v = disk_run(d, &cmd, RETRIES_WUT);
-	enum ntstatus r = NT_SUCCESS;
 
-	/* windows-initiator.md 4.4.  Windows does not compare INFORMATION with the
-	 * request; a copy tool that trusted it would skip data, so we ask again. */
+	/* windows-initiator.md 4.4 */
 	if (v == DISK_TOKEN)
 		return failed("WRITE USING TOKEN", &cmd, err);
 	if (v == DISK_GOOD && cmd.status == SAM_GOOD)
 		done = asked;
-	else if (v == DISK_TRUNCATED && cmd.sense.info > 0 && cmd.sense.info <= asked)
-		done = cmd.sense.info;
-	else if (cmd.error)
-		r = failed("WRITE USING TOKEN", &cmd, err);
-	else
-		r = ask_written(d, id, asked, &done, err);
-	if (r)
-		return r;
+	else if (v == DISK_TRUNCATED)
+		done = information(d, &cmd, asked);
+	else if (cmd.error && cmd.error != -ETIMEDOUT)
+		return failed("WRITE USING TOKEN", &cmd, err);
+	if (done == 0)
+		return ask_written(d, id, asked, ret_done, err);
 	*ret_done = done;
 	return NT_SUCCESS;
 }

@@ -11,6 +11,7 @@
 #include "initiator.h"
 #include "inquiry.h"
 #include "ntstatus.h"
+#include "strict.h"
 #include "tpc.h"
 
 #define DISK_MAX_RANGES	 64		/* Windows' own cap on range descriptors         */
@@ -25,9 +26,11 @@
  * All zeros is a machine that has just booted, with the defaults.
  */
 struct disk_host {
-	uint32_t next_list_id; /* of the next PT or WUT */
-	uint32_t max_list_id;  /* MaximumListIdentifier: 0 comes after it; 0: FFFFFFFFh */
-	unsigned max_seconds;  /* CopyOffloadMaxTargetDuration; up to 4: 4 */
+	uint32_t next_list_id;	  /* of the next PT or WUT */
+	uint32_t max_list_id;	  /* MaximumListIdentifier: 0 comes after it; 0: FFFFFFFFh */
+	unsigned max_seconds;	  /* CopyOffloadMaxTargetDuration; up to 4: 4 */
+	struct strict strict;	  /* who hears of a target's violations, if anybody */
+	uint64_t (*now_ms)(void); /* for tests; NULL: the clock */
 };
 /* The list identifier for one more PT or WUT. */
 uint32_t disk_next_list_id(struct disk_host *h);
@@ -105,8 +108,8 @@ enum disk_verdict disk_judge(const struct initiator_cmd *cmd, unsigned *ret_dela
 
 /*
  * Sends @cmd, again at most @retries times while the verdict says so; never ends with
- * DISK_RETRY.  Before a command that was not answered in time is sent again the LUN is
- * reset, as Windows' port driver does, so that the first one is not still at work.
+ * DISK_RETRY.  After a command that was not answered in time the LUN is reset, as Windows'
+ * port driver does, so that it is not still at work.
  */
 enum disk_verdict disk_run(struct disk *d, struct initiator_cmd *cmd, unsigned retries);
 

@@ -18,32 +18,16 @@ static void advance(void *ctx, uint64_t bytes)
 		e->progress(e->ctx, e->reported, e->total);
 }
 
+static uint32_t block_size(const struct fsctl_file *f)
+{
+	return f->disk->capacity.block_size;
+}
+
 static uint32_t unit(const struct engine *e)
 {
-	uint32_t a = e->src->capacity.block_size, b = e->dst->capacity.block_size;
+	uint32_t a = block_size(&e->src), b = block_size(&e->dst);
 
 	return a > b ? a : b; /* powers of two: the larger is a multiple of the smaller */
-}
-
-/* Bytes that both block sizes can address; the rest is less than one larger block. */
-static uint64_t even_bytes(const struct engine *e)
-{
-	return e->total - e->total % unit(e);
-}
-
-/* One descriptor per FFFFFFFFh blocks (windows-initiator.md 2.4); returns how many. */
-static unsigned describe(uint64_t lba, uint64_t blocks, unsigned max, struct tpc_range *ret)
-{
-	unsigned n = 0;
-
-	while (blocks > 0 && n < max) {
-		uint32_t part = blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks;
-
-		ret[n++] = (struct tpc_range) { .lba = lba, .blocks = part };
-		lba += part;
-		blocks -= part;
-	}
-	return n;
 }
 
 static uint64_t min64(uint64_t a, uint64_t b)
@@ -51,56 +35,137 @@ static uint64_t min64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Writes what one token holds to @off; *off follows. */
-static int write_token(struct engine *e, const struct disk_token *t, uint64_t *off, char *err)
+/*
+ * Where offload ends: with blocks alike at the end, whose last block is the file's own;
+ * else at the last byte that both can address.
+ */
+static uint64_t even_bytes(const struct engine *e)
 {
-	struct tpc_range ranges[DISK_MAX_RANGES];
-	uint32_t bs = e->dst->capacity.block_size;
-	uint64_t blocks = t->blocks * e->src->capacity.block_size / bs;
-	uint64_t at = 0, cap = disk_wut_cap(e->dst);
+	return block_size(&e->src) == block_size(&e->dst) ? e->total
+							  : e->total - e->total % unit(e);
+}
 
-	if (blocks == 0) {
-		snprintf(err, INITIATOR_ERR, "a token for less than one block of the destination");
-		return -EIO;
-	}
-	while (at < blocks) {
-		uint64_t done;
-		unsigned n = describe(*off / bs, min64(blocks - at, cap), disk_max_ranges(e->dst),
-				      ranges);
+/* ---- offload ---- */
 
-		if (disk_offload_write(e->dst, t->token, at, ranges, n, &done, err))
-			return -EIO;
-		at += done;
-		*off += done * bs;
-		e->offloaded += done * bs;
-		advance(e, done * bs);
+/* Writes what @t holds to *off, which follows. */
+static enum ntstatus write_token(struct engine *e, const struct fsctl_read_out *t, uint64_t len,
+				 uint64_t *off, char *err)
+{
+	struct fsctl_write_in in = { .file_offset = *off };
+	struct fsctl_write_out out;
+	enum ntstatus nt;
+
+	memcpy(in.token, t->token, sizeof(in.token));
+	while (len > 0) {
+		in.copy_length = min64(len, ENGINE_WRITE);
+		nt = fsctl_offload_write(&e->dst, &in, &out, err);
+		if (nt == NT_SUCCESS && out.length_written == 0)
+			nt = NT_UNSUCCESSFUL; /* the file is too small: @err says so */
+		/* A short one goes on where it ended, both in the file and in the token. */
+		in.file_offset += out.length_written;
+		in.transfer_offset += out.length_written;
+		len -= out.length_written;
+		*off = in.file_offset;
+		e->offloaded += out.length_written;
+		if (nt)
+			return nt;
+		advance(e, out.length_written);
 	}
-	return 0;
+	return NT_SUCCESS;
 }
 
 /* Offloads [*off, end); *off is where it ended. */
-static int offload(struct engine *e, uint64_t *off, uint64_t end, char *err)
+static enum ntstatus offload(struct engine *e, uint64_t *off, uint64_t end, char *err)
 {
-	struct tpc_range ranges[DISK_MAX_RANGES];
-	uint32_t bs = e->src->capacity.block_size;
-	uint64_t even = unit(e) / bs;
-	uint64_t cap = disk_pt_cap(e->src);
-
-	/* A token of whole destination blocks, if it can be. */
-	if (cap > even)
-		cap -= cap % even;
 	while (*off < end) {
-		struct disk_token token;
-		unsigned n = describe(*off / bs, min64((end - *off) / bs, cap),
-				      disk_max_ranges(e->src), ranges);
-		int r = disk_offload_read(e->src, ranges, n, 0, &token, err) ? -EIO : 0;
+		struct fsctl_read_in in = { .file_offset = *off, .copy_length = end - *off };
+		struct fsctl_read_out out;
+		enum ntstatus nt = fsctl_offload_read(&e->src, &in, &out, err);
+		uint64_t len = out.transfer_length;
 
-		if (r == 0)
-			r = write_token(e, &token, off, err);
-		if (r)
-			return r;
+		if (nt == NT_SUCCESS && len == 0)
+			return NT_UNSUCCESSFUL; /* the file is too small */
+		if (nt)
+			return nt;
+		/* What is less than a block of the destination is read once more. */
+		if (*off + len < end)
+			len -= len % block_size(&e->dst);
+		if (len == 0) {
+			snprintf(err, INITIATOR_ERR,
+				 "a token for less than one block of the destination");
+			return NT_UNSUCCESSFUL;
+		}
+		/* Nothing but zeros from here on, and the destination says the same. */
+		if ((out.flags & FSCTL_READ_ALL_ZERO_BEYOND) && *off >= e->src.valid &&
+		    e->dst.valid <= *off) {
+			e->zeros = end - *off;
+			advance(e, e->zeros);
+			*off = end;
+			return NT_SUCCESS;
+		}
+		nt = write_token(e, &out, len, off, err);
+		if (nt)
+			return nt;
 	}
-	return 0;
+	return NT_SUCCESS;
+}
+
+/* True when offload is worth a try; else the reason stands in e->fallback. */
+static bool may_offload(struct engine *e)
+{
+	const struct disk *src = e->src.disk, *dst = e->dst.disk;
+	const struct disk *d = src->has_odx ? dst : src;
+
+	if (e->no_offload) {
+		snprintf(e->fallback, sizeof(e->fallback), "offload was switched off");
+		return false;
+	}
+	if (src->has_odx && dst->has_odx)
+		return true;
+	e->why = NT_NOT_SUPPORTED;
+	snprintf(e->fallback, sizeof(e->fallback), "%s cannot offload: %s",
+		 d == src ? "the source" : "the destination", d->why_no_odx);
+	return false;
+}
+
+/* ---- READ and WRITE ---- */
+
+/*
+ * One run of [*off, end) that lies together on both sides, as a stream; *off follows.
+ * False where a file has no extents.
+ */
+static bool next_run(const struct engine *e, uint64_t *off, uint64_t end, struct stream *s)
+{
+	uint64_t a = fsctl_map(&e->src, *off, &s->src_off);
+	uint64_t b = fsctl_map(&e->dst, *off, &s->dst_off);
+
+	s->len = min64(min64(a, b), end - *off);
+	*off += s->len;
+	return s->len > 0;
+}
+
+static int no_extents(uint64_t off, char *err)
+{
+	snprintf(err, INITIATOR_ERR, "no extents from byte %" PRIu64 " on", off);
+	return -EINVAL;
+}
+
+static int copy_plain(struct engine *e, uint64_t off, uint64_t end, char *err)
+{
+	struct stream s = { .src = e->src.disk, .dst = e->dst.disk, .progress = advance, .ctx = e };
+	int r = 0;
+
+	while (r == 0 && off < end) {
+		uint64_t done;
+
+		if (!next_run(e, &off, end, &s))
+			return no_extents(off, err);
+		r = stream_copy(&s, &done, err);
+		e->copied += done;
+		if (r == 0 && off > e->dst.valid)
+			e->dst.valid = min64(off, e->dst.size);
+	}
+	return r;
 }
 
 static int one(struct disk *d, struct initiator_cmd *cmd, const char *what, char *err)
@@ -114,106 +179,160 @@ static int one(struct disk *d, struct initiator_cmd *cmd, const char *what, char
 	return -EIO;
 }
 
-/*
- * The last bytes, when the source ends inside a block of the destination: the
- * rest of that block keeps what it holds.  Reads it into @big (both: @unit bytes).
- */
-static int read_tail(struct engine *e, uint64_t off, uint8_t *small, uint8_t *big, char *err)
-{
-	uint32_t sbs = e->src->capacity.block_size, dbs = e->dst->capacity.block_size;
-	uint32_t len = (uint32_t)(e->total - off);
-	struct initiator_cmd rd = disk_read_cmd(off / sbs, len / sbs, small, len);
-	struct initiator_cmd rd2 = disk_read_cmd(off / dbs, 1, big, dbs);
-	int r = one(e->src, &rd, "reading the source's last blocks", err);
+/* The last bytes of both sides; @len of them are the source's. */
+struct tail {
+	uint8_t src[DISK_MAX_BLOCK], dst[DISK_MAX_BLOCK];
+	uint64_t src_off, dst_off; /* on the disks */
+	uint32_t len;
+};
 
-	return r ? r : one(e->dst, &rd2, "reading the destination's last block", err);
+/*
+ * Where the source ends inside a block of the destination; the rest of that block keeps
+ * what it holds.
+ */
+static int read_tail(const struct engine *e, uint64_t off, struct tail *t, char *err)
+{
+	uint32_t sbs = block_size(&e->src), dbs = block_size(&e->dst), blocks;
+	struct initiator_cmd cmd;
+	int r;
+
+	t->len = (uint32_t)(e->total - off);
+	blocks = (t->len + sbs - 1) / sbs;
+	if (fsctl_map(&e->src, off, &t->src_off) < (uint64_t)blocks * sbs ||
+	    fsctl_map(&e->dst, off, &t->dst_off) < dbs)
+		return no_extents(off, err);
+	cmd = disk_read_cmd(t->src_off / sbs, blocks, t->src, (size_t)blocks * sbs);
+	r = one(e->src.disk, &cmd, "reading the source's last blocks", err);
+	if (r)
+		return r;
+	cmd = disk_read_cmd(t->dst_off / dbs, 1, t->dst, dbs);
+	return one(e->dst.disk, &cmd, "reading the destination's last block", err);
 }
 
 static int copy_tail(struct engine *e, uint64_t off, char *err)
 {
-	uint32_t dbs = e->dst->capacity.block_size;
-	uint32_t len = (uint32_t)(e->total - off);
-	uint8_t small[DISK_MAX_BLOCK], big[DISK_MAX_BLOCK];
-	struct initiator_cmd wr = disk_write_cmd(off / dbs, 1, big, dbs);
-	int r = read_tail(e, off, small, big, err);
+	uint32_t dbs = block_size(&e->dst);
+	struct initiator_cmd wr;
+	struct tail t;
+	int r = read_tail(e, off, &t, err);
 
 	if (r)
 		return r;
-	memcpy(big, small, len);
-	r = one(e->dst, &wr, "writing the destination's last block", err);
+	memcpy(t.dst, t.src, t.len);
+	wr = disk_write_cmd(t.dst_off / dbs, 1, t.dst, dbs);
+	r = one(e->dst.disk, &wr, "writing the destination's last block", err);
 	if (r == 0) {
-		e->copied += len;
-		advance(e, len);
+		e->copied += t.len;
+		if (e->total > e->dst.valid)
+			e->dst.valid = e->total;
+		advance(e, t.len);
 	}
 	return r;
 }
 
-/* True when offload is worth a try; else the reason stands in e->fallback. */
-static bool may_offload(struct engine *e)
+/* Where data of the source ends, in whole blocks of both, but not past @end. */
+static uint64_t data_end(const struct engine *e, uint64_t end)
 {
-	const struct disk *d = e->src->has_odx ? e->dst : e->src;
+	uint64_t u = unit(e), valid = (e->src.valid + u - 1) / u * u;
 
-	if (e->no_offload) {
-		snprintf(e->fallback, sizeof(e->fallback), "offload was switched off");
-		return false;
+	/* Blocks alike: the last one goes whole. */
+	if (block_size(&e->src) == block_size(&e->dst))
+		end = (end + u - 1) / u * u;
+	return min64(valid, end);
+}
+
+/* From @off on by READ and WRITE; what the source does not hold stays unwritten. */
+static int finish_plain(struct engine *e, uint64_t off, uint64_t end, char *err)
+{
+	uint64_t data = data_end(e, end);
+	int r = 0;
+
+	if (off < data)
+		r = copy_plain(e, off, data, err);
+	else
+		data = off;
+	if (r == 0 && data < end) {
+		e->zeros = end - data;
+		advance(e, e->zeros);
 	}
-	if (e->src->has_odx && e->dst->has_odx)
-		return true;
-	snprintf(e->fallback, sizeof(e->fallback), "%s cannot offload: %s",
-		 d == e->src ? "the source" : "the destination", d->why_no_odx);
-	return false;
+	/* A last block that went whole is the file's only up to its end. */
+	if (r == 0 && data > end)
+		e->copied -= data - end;
+	return r;
+}
+
+static int start(struct engine *e, char *err)
+{
+	bool shared;
+
+	e->total = e->src.size;
+	e->offloaded = e->copied = e->zeros = e->reported = 0;
+	e->why = NT_SUCCESS;
+	e->fallback[0] = '\0';
+	/* With blocks alike the last one goes whole: what is behind it must be nobody's. */
+	shared = block_size(&e->src) == block_size(&e->dst) && e->total % unit(e) &&
+		 e->dst.size != e->total;
+	if (e->dst.size >= e->total && !shared &&
+	    (e->src.valid == e->total || e->dst.valid <= e->src.valid))
+		return 0;
+	snprintf(err, INITIATOR_ERR,
+		 "the destination is too small, or holds data behind the source's");
+	return -EINVAL;
 }
 
 int engine_copy(struct engine *e, char *err)
 {
-	uint64_t off = 0, end, done = 0;
-	int r = 0;
+	uint64_t off = 0, end;
+	int r = start(e, err);
 
-	e->total = disk_bytes(e->src);
+	if (r)
+		return r;
 	end = even_bytes(e);
-	e->offloaded = e->copied = e->reported = 0;
-	e->fallback[0] = '\0';
-	if (may_offload(e) && offload(e, &off, end, err))
-		memcpy(e->fallback, err, sizeof(e->fallback));
-	/* A count may end inside a block of the other size: those bytes go once more. */
-	e->offloaded -= off % unit(e);
-	e->reported -= off % unit(e);
-	off -= off % unit(e);
-	if (off < end) {
-		struct stream s = { .src = e->src,
-				    .dst = e->dst,
-				    .off = off,
-				    .len = end - off,
-				    .progress = advance,
-				    .ctx = e };
-
-		r = stream_copy(&s, &done, err);
-		e->copied += done;
+	if (may_offload(e)) {
+		e->why = offload(e, &off, end, err);
+		if (e->why)
+			memcpy(e->fallback, err, sizeof(e->fallback));
 	}
-	if (r == 0 && end < e->total)
+	if (off < end) {
+		/* A count may end inside a block of the other size: those bytes go once more. */
+		e->offloaded -= off % unit(e);
+		e->reported -= off % unit(e);
+		off -= off % unit(e);
+		r = finish_plain(e, off, end, err);
+	}
+	if (r == 0 && end < e->total && e->src.valid > end)
 		r = copy_tail(e, end, err);
 	if (r == 0)
-		r = disk_flush(e->dst, err);
+		r = disk_flush(e->dst.disk, err);
 	return r;
 }
 
 int engine_verify(struct engine *e, uint64_t *ret_first, char *err)
 {
-	uint8_t small[DISK_MAX_BLOCK], big[DISK_MAX_BLOCK];
-	uint64_t end;
-	struct stream s = { .src = e->src, .dst = e->dst, .progress = advance, .ctx = e };
+	struct stream s = { .src = e->src.disk, .dst = e->dst.disk, .progress = advance, .ctx = e };
+	uint64_t off = 0, end, at;
+	struct tail t;
 	int r;
 
-	e->total = disk_bytes(e->src);
-	end = even_bytes(e);
+	e->total = e->src.size;
 	e->reported = 0;
-	s.len = end;
-	r = stream_compare(&s, ret_first, err);
-	if (r || *ret_first != STREAM_SAME || end == e->total)
-		return r;
-	r = read_tail(e, end, small, big, err);
-	for (uint32_t i = 0; r == 0 && i < e->total - end; i++)
-		if (small[i] != big[i]) {
+	end = min64(e->total - e->total % unit(e), e->src.valid - e->src.valid % unit(e));
+	*ret_first = STREAM_SAME;
+	while (off < end) {
+		at = off;
+		if (!next_run(e, &off, end, &s))
+			return no_extents(off, err);
+		r = stream_compare(&s, ret_first, err);
+		if (r || *ret_first != STREAM_SAME) {
+			*ret_first += *ret_first != STREAM_SAME ? at : 0;
+			return r;
+		}
+	}
+	if (end == e->total || e->src.valid <= end)
+		return 0;
+	r = read_tail(e, end, &t, err);
+	for (uint32_t i = 0; r == 0 && i < t.len && end + i < e->src.valid; i++)
+		if (t.src[i] != t.dst[i]) {
 			*ret_first = end + i;
 			break;
 		}

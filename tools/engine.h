@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The copy engine: a whole LUN to another one as Windows' CopyFile would do it,
- * by offloaded read and writes, and by READ and WRITE from where that fails.
+ * The copy engine: a file to another one as Windows' CopyFile would do it, by offloaded
+ * reads of all that is left and offloaded writes of 256 MiB, and by READ and WRITE from
+ * where that fails (windows-initiator.md 7).  A LUN is a file with one extent.
  */
 #ifndef TOOLS_ENGINE_H
 #define TOOLS_ENGINE_H
 
-#include "disk.h"
+#include "fsctl.h"
+
+#define ENGINE_WRITE (256ull << 20) /* bytes of an offloaded write */
 
 struct engine {
-	/* set by the caller */
-	struct disk *src, *dst; /* may share a session; dst holds at least src's bytes */
+	/*
+	 * Set by the caller.  The disks may share a session; @dst holds at least @src's
+	 * bytes (just as many, if they end inside a block of both), and where @src's valid
+	 * data ends before its size, @dst's ends no later.
+	 * Extents of files between disks of unlike block sizes are multiples of both.
+	 */
+	struct fsctl_file src, dst;
 	bool no_offload;
 	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* may be NULL */
 	void *ctx;
@@ -18,6 +26,8 @@ struct engine {
 	/* results, valid also on failure */
 	uint64_t total;		      /* bytes to copy                            */
 	uint64_t offloaded, copied;   /* bytes by the target, bytes through us   */
+	uint64_t zeros;		      /* past the valid data: nothing was sent   */
+	enum ntstatus why;	      /* of the first failure of offload         */
 	char fallback[INITIATOR_ERR]; /* why READ/WRITE was used; "" if it was not */
 
 	uint64_t reported; /* private: bytes of progress so far */
@@ -25,7 +35,7 @@ struct engine {
 
 /* 0, or -errno with one line in @err (INITIATOR_ERR bytes). */
 int engine_copy(struct engine *e, char *err);
-/* Reads both LUNs: *ret_first as stream_compare's. */
+/* Reads both files: *ret_first as stream_compare's. */
 int engine_verify(struct engine *e, uint64_t *ret_first, char *err);
 
 #endif

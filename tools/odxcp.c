@@ -24,6 +24,7 @@ enum exit_status {
 	EXIT_ACCESS = 3,    /* no connection, target or LUN         */
 	EXIT_UNFIT = 4,	    /* these two LUNs cannot be copied      */
 	EXIT_DIFFERENT = 5, /* verified, and they differ            */
+	EXIT_STRICT = 6,    /* --strict, and the target broke a rule */
 };
 
 static const char help[] =
@@ -36,6 +37,8 @@ static const char help[] =
 	"\n"
 	"      --no-offload  copy with READ and WRITE only\n"
 	"      --verify      then read both LUNs and compare them\n"
+	"      --strict      report answers of the target that a checked build of Windows\n"
+	"                    would stop at\n"
 	"      --json        the result as JSON on standard output\n"
 	"      --help        show this help\n"
 	"      --version     show the version\n"
@@ -46,10 +49,11 @@ static const char help[] =
 	"  2  bad arguments\n"
 	"  3  a portal, target or LUN cannot be reached\n"
 	"  4  the LUNs do not fit: destination smaller, read-only, or the source itself\n"
-	"  5  verification found a difference\n";
+	"  5  verification found a difference\n"
+	"  6  all was copied, but --strict found an answer that breaks a rule\n";
 
 struct options {
-	bool json, no_offload, verify;
+	bool json, no_offload, verify, strict;
 };
 
 /* All that is open during a copy. */
@@ -59,6 +63,7 @@ struct odxcp {
 	struct initiator *src_in, *dst_in; /* the same one if on the same target */
 	struct disk src, dst;
 	struct disk_host host;
+	unsigned broken[STRICT_RULES]; /* how often, by rule */
 	struct engine engine;
 	struct initiator_counts counts;
 	struct report report;
@@ -70,6 +75,17 @@ static bool same_address(const struct initiator *a, const struct initiator *b)
 	struct sockaddr_storage x, y;
 
 	return initiator_peer(a, &x) && initiator_peer(b, &y) && memcmp(&x, &y, sizeof(x)) == 0;
+}
+
+/* One line for each rule: a target tends to break the same one every time. */
+static void violation(void *ctx, const struct strict_violation *v)
+{
+	struct odxcp *c = ctx;
+
+	c->report.violations++;
+	if (c->broken[v->rule]++ == 0)
+		fprintf(stderr, "odxcp: LUN %u: %s: %s (%s)\n", v->lun, v->name, v->text,
+			v->detail);
 }
 
 /* Prefixes this->err with the side it is about. */
@@ -159,8 +175,8 @@ static enum exit_status copy(struct odxcp *c)
 	double start = now_seconds();
 	int r;
 
-	c->engine = (struct engine) { .src = &c->src,
-				      .dst = &c->dst,
+	c->engine = (struct engine) { .src = fsctl_lun(&c->src),
+				      .dst = fsctl_lun(&c->dst),
 				      .no_offload = c->opt.no_offload,
 				      .progress = progress_update,
 				      .ctx = &bar };
@@ -227,17 +243,22 @@ static enum exit_status run(struct odxcp *c, char *const args[2])
 		s = copy(c);
 	if (s == EXIT_OK && c->opt.verify)
 		s = verify(c);
-	return s;
+	if (s != EXIT_OK || c->report.violations == 0)
+		return s;
+	snprintf(c->err, sizeof(c->err), "%u answers of the target break rules; see above",
+		 c->report.violations);
+	return EXIT_STRICT;
 }
 
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct options *opt)
 {
-	enum { O_JSON = 256, O_NO_OFFLOAD, O_VERIFY, O_HELP, O_VERSION };
+	enum { O_JSON = 256, O_NO_OFFLOAD, O_VERIFY, O_STRICT, O_HELP, O_VERSION };
 	static const struct option longs[] = {
 		{ "json", no_argument, NULL, O_JSON },
 		{ "no-offload", no_argument, NULL, O_NO_OFFLOAD },
 		{ "verify", no_argument, NULL, O_VERIFY },
+		{ "strict", no_argument, NULL, O_STRICT },
 		{ "help", no_argument, NULL, O_HELP },
 		{ "version", no_argument, NULL, O_VERSION },
 		{ NULL, 0, NULL, 0 },
@@ -254,6 +275,9 @@ static int parse(int argc, char **argv, struct options *opt)
 			break;
 		case O_VERIFY:
 			opt->verify = true;
+			break;
+		case O_STRICT:
+			opt->strict = true;
 			break;
 		case O_HELP:
 			fputs(help, stdout);
@@ -278,6 +302,9 @@ int main(int argc, char **argv)
 
 	if (s >= 0)
 		return s;
+	if (c.opt.strict)
+		c.host.strict = (struct strict) { .found = violation, .ctx = &c };
+	c.report.strict = c.opt.strict;
 	s = run(&c, argv + optind);
 	if (s != EXIT_OK) {
 		c.report.error = c.err;

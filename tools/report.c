@@ -69,6 +69,8 @@ void report_text(FILE *f, const struct report *r)
 			sep = ", ";
 		}
 	fputc('\n', f);
+	if (r->strict)
+		fprintf(f, "strict       %u violations\n", r->violations);
 	if (r->verified == VERIFY_SAME)
 		fprintf(f, "verified     the destination holds the same %" PRIu64 " bytes\n",
 			e->total);
@@ -112,6 +114,7 @@ static void add_copy(json_t *o, const struct report *r)
 				      (json_int_t)c->wire_in));
 	json_object_set_new(o, "commands", commands_json(c));
 	json_object_set_new(o, "fallback", e->fallback[0] ? json_string(e->fallback) : json_null());
+	json_object_set_new(o, "violations", r->strict ? json_integer(r->violations) : json_null());
 	json_object_set_new(o, "verified",
 			    r->verified == VERIFY_NONE ? json_null()
 						       : json_boolean(r->verified == VERIFY_SAME));
@@ -132,10 +135,10 @@ int report_json(FILE *f, const struct report *r)
 		json_object_set_new(o, "error", json_string(r->error));
 	if (r->src)
 		json_object_set_new(o, "source",
-				    side_json(r->src, r->engine ? r->engine->src : NULL));
+				    side_json(r->src, r->engine ? r->engine->src.disk : NULL));
 	if (r->dst)
 		json_object_set_new(o, "destination",
-				    side_json(r->dst, r->engine ? r->engine->dst : NULL));
+				    side_json(r->dst, r->engine ? r->engine->dst.disk : NULL));
 	if (r->engine)
 		add_copy(o, r);
 	if (json_dumpf(o, f, JSON_INDENT(2) | JSON_PRESERVE_ORDER) == 0) {

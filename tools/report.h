@@ -19,7 +19,9 @@ struct report {
 	double seconds;			       /* of the copy                 */
 	enum verify_state verified;
 	uint64_t first_difference;
-	const char *error; /* one line; NULL: all went well */
+	bool strict;	     /* violations were looked for */
+	unsigned violations; /* how many there were        */
+	const char *error;   /* one line; NULL: all went well */
 };
 
 void report_text(FILE *f, const struct report *r);

@@ -17,7 +17,7 @@ enum slot_state { IDLE, READING, WRITING };
 /* One transfer: a READ and the WRITE after it, or two READs to compare. */
 struct slot {
 	enum slot_state state;
-	uint64_t off;
+	uint64_t off; /* from src_off, dst_off */
 	uint32_t len;
 	unsigned retries;
 	uint8_t *buf[2]; /* [0] source, [1] destination when comparing */
@@ -53,19 +53,21 @@ uint32_t stream_chunk(const struct disk *src, const struct disk *dst)
 	return chunk < unit ? unit : chunk - chunk % unit;
 }
 
-static void submit(struct slot *slot, unsigned side, struct disk *d, bool write)
+static void submit(const struct pipe_state *p, struct slot *slot, unsigned side, bool write)
 {
+	struct disk *d = side ? p->s->dst : p->s->src;
 	uint32_t bs = d->capacity.block_size;
+	uint64_t lba = (slot->off + (side ? p->s->dst_off : p->s->src_off)) / bs;
 	uint8_t *buf = slot->buf[write ? 0 : side];
 
-	slot->cmd[side] = write ? disk_write_cmd(slot->off / bs, slot->len / bs, buf, slot->len)
-				: disk_read_cmd(slot->off / bs, slot->len / bs, buf, slot->len);
+	slot->cmd[side] = write ? disk_write_cmd(lba, slot->len / bs, buf, slot->len)
+				: disk_read_cmd(lba, slot->len / bs, buf, slot->len);
 	initiator_submit(d->in, d->lun, &slot->cmd[side]);
 }
 
 static void start(struct pipe_state *p, struct slot *slot)
 {
-	uint64_t left = p->s->off + p->s->len - p->next;
+	uint64_t left = p->s->len - p->next;
 
 	if (p->stop || left == 0)
 		return;
@@ -75,9 +77,9 @@ static void start(struct pipe_state *p, struct slot *slot)
 	slot->state = READING;
 	p->next += slot->len;
 	slot->cmd[1].busy = false;
-	submit(slot, 0, p->s->src, false);
+	submit(p, slot, 0, false);
 	if (p->compare)
-		submit(slot, 1, p->s->dst, false);
+		submit(p, slot, 1, false);
 }
 
 static void failed(struct pipe_state *p, struct slot *slot, const char *what,
@@ -88,7 +90,8 @@ static void failed(struct pipe_state *p, struct slot *slot, const char *what,
 	slot->state = IDLE;
 	if (!p->stop || slot->off < p->error_off) {
 		snprintf(p->err, INITIATOR_ERR, "%s at byte %" PRIu64 " failed: %s", what,
-			 slot->off, disk_error_text(cmd, text, sizeof(text)));
+			 slot->off + (cmd == &slot->cmd[1] ? p->s->dst_off : p->s->src_off),
+			 disk_error_text(cmd, text, sizeof(text)));
 		p->error_off = slot->off;
 	}
 	p->stop = true;
@@ -97,7 +100,6 @@ static void failed(struct pipe_state *p, struct slot *slot, const char *what,
 /* Looks at an answer: true when it is good; else it was sent again, or all is over. */
 static bool settle(struct pipe_state *p, struct slot *slot, unsigned side, bool write)
 {
-	struct disk *d = side ? p->s->dst : p->s->src;
 	struct initiator_cmd *cmd = &slot->cmd[side];
 	unsigned delay_ms;
 	enum disk_verdict v = disk_judge(cmd, &delay_ms);
@@ -107,7 +109,7 @@ static bool settle(struct pipe_state *p, struct slot *slot, unsigned side, bool 
 	if (v == DISK_RETRY && !cmd->error && slot->retries > 0) {
 		slot->retries--;
 		usleep(delay_ms * 1000);
-		submit(slot, side, d, write);
+		submit(p, slot, side, write);
 		return false;
 	}
 	failed(p, slot,
@@ -158,7 +160,7 @@ static void step(struct pipe_state *p, struct slot *slot)
 		return;
 	if (!p->compare) {
 		slot->state = WRITING;
-		submit(slot, 1, p->s->dst, true);
+		submit(p, slot, 1, true);
 	} else if (settle(p, slot, 1, false)) {
 		compare(p, slot);
 	}
@@ -178,7 +180,6 @@ static int run(struct pipe_state *p)
 	int ret = 0;
 
 	p->chunk = stream_chunk(p->s->src, p->s->dst);
-	p->next = p->s->off;
 	p->first_diff = STREAM_SAME;
 	p->err[0] = '\0';
 	for (unsigned i = 0; i < SLOTS && ret == 0; i++)
@@ -192,7 +193,7 @@ static int run(struct pipe_state *p)
 	while (ret == 0) {
 		for (unsigned i = 0; i < SLOTS; i++)
 			step(p, &p->slots[i]);
-		if (all_idle(p) && (p->stop || p->next == p->s->off + p->s->len))
+		if (all_idle(p) && (p->stop || p->next == p->s->len))
 			break;
 		initiator_poll(both, 2, -1);
 	}

@@ -10,8 +10,8 @@
 
 struct stream {
 	struct disk *src, *dst; /* may share a session */
-	/* Bytes, same place on both sides; multiples of both block sizes. */
-	uint64_t off, len;
+	/* Bytes; multiples of both block sizes. */
+	uint64_t src_off, dst_off, len;
 	void (*progress)(void *ctx, uint64_t bytes); /* so many more are done; may be NULL */
 	void *ctx;
 };
@@ -23,7 +23,7 @@ struct stream {
 int stream_copy(const struct stream *s, uint64_t *ret_done, char *err);
 
 #define STREAM_SAME UINT64_MAX
-/* Compares.  *ret_first: offset of the first differing byte, or STREAM_SAME. */
+/* Compares.  *ret_first: the first differing byte, from src_off and dst_off, or STREAM_SAME. */
 int stream_compare(const struct stream *s, uint64_t *ret_first, char *err);
 
 /* The largest transfer that both sides take, bytes, a multiple of both block sizes. */

@@ -126,6 +126,28 @@ static void source_and_destination_limits(void)
 	CU_ASSERT(file_is(b.dst, 0, SIZE, 0, 1));
 }
 
+static void strict(void)
+{
+	/* Whole and partial WUTs, and one that ends with an error. */
+	static const char *const options[] = { ",odx.optimal=4M",
+					       ",fault=rate:64M,odx.deadline=50ms",
+					       ",fault=write-error:20M:512" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct pair b = pair(SIZE, "", options[i]);
+		struct run r = RUN(program("ODXCP"), "--json", "--strict", odxd_uri(b.o, 0),
+				   odxd_uri(b.o, 1));
+		json_t *o = json_loads(r.out, 0, NULL);
+
+		CU_ASSERT_EQUAL(r.status, i == 2 ? 1 : 0);
+		CU_ASSERT(json_is_integer(json_object_get(o, "violations")));
+		CU_ASSERT_EQUAL(number(o, "violations"), 0);
+		json_decref(o);
+		run_done(&r);
+		odxd_stop(b.o);
+	}
+}
+
 static void no_offload(void)
 {
 	struct pair b = pair(SIZE, "", "");
@@ -431,6 +453,7 @@ int main(int argc, char **argv)
 		{ "a chain of tokens of OPTIMAL TRANSFER COUNT, verified", chained },
 		{ "limits of source and destination count each on its side",
 		  source_and_destination_limits },
+		{ "--strict finds no violation, in whole, partial and failed copies", strict },
 		{ "--no-offload copies through the client", no_offload },
 		{ "the summary as text", text_summary },
 		{ "512 to 4096 and 4096 to 512", block_sizes },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine.c and stream.c over two disks in memory, whose target is ours to
- * misbehave: what the class driver and the session would do is done here.
+ * engine.c, fsctl.c, dsm.c and stream.c over two disks in memory, whose target is
+ * ours to misbehave: what the class driver and the session would do is done here.
  */
 #include "engine.h"
 
@@ -19,6 +19,7 @@ enum { SRC, DST };
 
 static uint8_t image[2][SIZE];
 static struct disk disks[2];
+static struct disk_host host;
 static uint32_t first_wut; /* blocks that the first WUT writes; later ones fail */
 static unsigned wuts;
 
@@ -153,7 +154,7 @@ static void two_disks(uint32_t src_block, uint32_t dst_block)
 	memset(image[DST], 0, SIZE);
 	wuts = 0;
 	for (unsigned i = 0; i < 2; i++) {
-		disks[i] = (struct disk) { .lun = i, .has_odx = true };
+		disks[i] = (struct disk) { .lun = i, .has_odx = true, .host = &host };
 		disks[i].capacity.block_size = i == SRC ? src_block : dst_block;
 		disks[i].capacity.blocks = SIZE / disks[i].capacity.block_size;
 	}
@@ -162,10 +163,12 @@ static void two_disks(uint32_t src_block, uint32_t dst_block)
 /* 13 of 512 are one and five eighths of 4096: READ cannot go on from there. */
 static void count_inside_a_block(void)
 {
-	struct engine e = { .src = &disks[SRC], .dst = &disks[DST] };
+	struct engine e = { 0 };
 	char err[INITIATOR_ERR] = "";
 
 	two_disks(4096, 512);
+	e.src = fsctl_lun(&disks[SRC]);
+	e.dst = fsctl_lun(&disks[DST]);
 	first_wut = 13;
 	CU_ASSERT_EQUAL(engine_copy(&e, err), 0);
 	CHECK_BYTES(image[DST], SIZE, image[SRC], SIZE);
@@ -176,10 +179,12 @@ static void count_inside_a_block(void)
 
 static void count_at_a_block(void)
 {
-	struct engine e = { .src = &disks[SRC], .dst = &disks[DST] };
+	struct engine e = { 0 };
 	char err[INITIATOR_ERR] = "";
 
 	two_disks(512, 512);
+	e.src = fsctl_lun(&disks[SRC]);
+	e.dst = fsctl_lun(&disks[DST]);
 	first_wut = 13;
 	CU_ASSERT_EQUAL(engine_copy(&e, err), 0);
 	CHECK_BYTES(image[DST], SIZE, image[SRC], SIZE);

@@ -37,8 +37,8 @@ static void sample(struct sample *s)
 	strcpy(s->dst.secret, "hush");
 	s->sd.capacity = (struct capacity) { .blocks = 2048, .block_size = 512 };
 	s->dd.capacity = (struct capacity) { .blocks = 256, .block_size = 4096 };
-	s->engine = (struct engine) { .src = &s->sd,
-				      .dst = &s->dd,
+	s->engine = (struct engine) { .src = { .disk = &s->sd },
+				      .dst = { .disk = &s->dd },
 				      .total = 1 << 20,
 				      .offloaded = (1 << 20) - 4096,
 				      .copied = 4096,
