@@ -42,6 +42,7 @@ class Bench:
         self.pieces = 10 if smoke else 1000
         self.most_tokens = 300 if smoke else 20000 if quick else 100000
         self.passes, self.live_rounds = (1, 2) if smoke else (1, 12) if quick else (2, 30)
+        self.patience = 0.1 if smoke else 1.0
         self.share = args.share
         self.odxd, self.odxload, self.odxcp, self.sgiscsi = (
             os.path.join(args.build, path) for path in
@@ -57,9 +58,8 @@ class Bench:
     def say(text):
         print(text, flush=True)
 
-    @staticmethod
-    def pause(seconds):
-        time.sleep(seconds)
+    def pause(self, seconds):
+        time.sleep(seconds * self.patience)
 
     def skip(self, what, why):
         self.say(f"    left out: {what}: {why}")
@@ -162,7 +162,7 @@ def _interrupted(*_):
 
 def main():
     args = words().parse_args()
-    args.share = 0.2 if args.quick else 1.0
+    args.share = 0.25 if args.quick else 1.0
     if args.list:
         for name, _, _, text in GROUPS:
             print(f"{name:16} {text}")

@@ -194,7 +194,7 @@ def foreground(bench):
     """One session reads a LUN; another one keeps copying two others, with the settings as
     they come: no reflink, so the data is moved."""
     place = bench.places.get("disk")
-    pair = Pair(place, "contiguous", bench.size)
+    pair = Pair(bench, place, "contiguous", bench.size)
     other = place.file("foreground")
     places.fill(other, bench.size)
     for mode, direct in (("cached", ""), ("direct", "direct = true\n")):

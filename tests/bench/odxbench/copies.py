@@ -9,26 +9,25 @@ from .servers import Load, Odxd, StorageDaemon, Tgtd
 from .turns import part, server, turns
 
 LAYOUTS = ("contiguous", "extents", "sparse", "zeros", "hole")
-EXTENTS = 1000
 
 
-def prepare(path, layout, size):
+def prepare(path, layout, size, pieces):
     if layout == "zeros":
         places.fill_zeros(path, size)
     else:
         places.fill(path, size, {"sparse": 0.1, "hole": 0.0}.get(layout, 1.0),
-                    EXTENTS if layout == "extents" else 0)
+                    pieces if layout == "extents" else 0)
 
 
 class Pair:
     """A source and a destination of one size.  @holes: the destination is one hole before
     each copy; else it has all its blocks, so that allocation is not measured."""
 
-    def __init__(self, place, layout, size, holes=False):
+    def __init__(self, bench, place, layout, size, holes=False):
         self.src, self.dst = place.file(f"src-{layout}-{size}"), place.file(f"dst-{size}")
         self.place, self.size, self.holes, self.checked = place, size, holes, set()
         if not os.path.exists(self.src):
-            prepare(self.src, layout, size)
+            prepare(self.src, layout, size, bench.pieces)
         places.fill(self.dst, size, 0.0 if holes else 1.0)
 
     def ready(self):
@@ -176,7 +175,7 @@ def copies_without_reflink(bench, place, name, layouts):
     for layout in layouts:
         holes = layout in ("sparse", "zeros", "hole")
         with part(bench, f"copy/{name}/{layout}"):
-            pair = Pair(place, layout, bench.size, holes)
+            pair = Pair(bench, place, layout, bench.size, holes)
             for mode, direct in modes(place):
                 workload = f"copy/{name}/{mode}/{layout}"
                 ways = local_ways(pair, direct, False) if layout == "contiguous" else {}
@@ -208,7 +207,7 @@ def copy_xfs(bench):
             (layout, 4 * bench.size) for layout in ("contiguous", "extents")]:
         big = "" if size == bench.size else ", 4 times"
         with part(bench, f"copy/xfs/{layout}{big}"):
-            pair = Pair(place, layout, size, holes=True)
+            pair = Pair(bench, place, layout, size, holes=True)
             ways = local_ways(pair, False, True) if layout in ("contiguous", "extents") else {}
             ways = {k: ways[k] for k in ("cp --reflink", "copy_file_range") if k in ways}
             measure(bench, f"copy/xfs/reflink/{layout}{big}", pair, ways=ways)
@@ -220,7 +219,7 @@ def copy_xfs(bench):
                 measure(bench, "copy/xfs/reflink, direct/contiguous", pair, direct=True)
             pair.remove()
     with part(bench, "copy/xfs without reflink"):
-        pair = Pair(place, "contiguous", bench.size)
+        pair = Pair(bench, place, "contiguous", bench.size)
         for mode, direct in modes(place):
             measure(bench, f"copy/xfs/{mode}/contiguous", pair, direct, clone=False,
                     ways={k: v for k, v in local_ways(pair, direct, False).items()
@@ -254,7 +253,7 @@ def copy_clients(bench):
     for name in ("disk", "xfs"):
         with part(bench, f"clients/{name}"):
             place = bench.places.get(name)
-            pair = Pair(place, "contiguous", bench.size, holes=name == "xfs")
+            pair = Pair(bench, place, "contiguous", bench.size, holes=name == "xfs")
             for mode, direct in modes(place)[: 1 if name == "xfs" else 2]:
                 with contextlib.ExitStack() as stack:
                     workload = f"clients/{name}/{mode}"

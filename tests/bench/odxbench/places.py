@@ -153,14 +153,14 @@ def fill_zeros(path, size):
 
 def _scatter(fd, path, size, pieces):
     """Allocates the file piece by piece, last one first, with a filler between, so that
-    no two pieces that follow each other in the file do so on the disk."""
+    no two pieces that follow each other in the file do so on the disk.  fallocate gives the
+    blocks at once."""
     step = max(4096, size // pieces // 4096 * 4096)
     filler = os.open(path + ".filler", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         for i, off in enumerate(reversed(range(0, size, step))):
             os.posix_fallocate(fd, off, min(step, size - off))
             os.posix_fallocate(filler, i * 4096, 4096)
-            os.fsync(fd)
     finally:
         os.close(filler)
         os.unlink(path + ".filler")
