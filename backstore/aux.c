@@ -10,9 +10,14 @@
 struct aux {
 	pthread_mutex_t lock; /* over all below but the threads */
 	pthread_cond_t more, worked;
-	struct aux_job *jobs, **jobs_end;
+	struct queue {
+		struct aux_job *jobs, **end;
+		unsigned working;
+	} queues[AUX_KINDS];
+	uint64_t submitted;
 	bool ending;
-	unsigned n;
+	unsigned most_of_kind, most_long; /* constant: jobs that may take long, at once */
+	unsigned n;			  /* threads; no business of theirs */
 	pthread_t threads[];
 };
 
@@ -23,23 +28,71 @@ static void job_done(struct ring_post *post)
 	job->done(job);
 }
 
+/* May one more thread do this now?  With the lock. */
+static bool allowed(const struct aux *aux, enum aux_kind kind)
+{
+	return kind == AUX_SHORT ||
+	       (aux->queues[kind].working < aux->most_of_kind &&
+		aux->queues[AUX_GRAFT].working + aux->queues[AUX_KEEP].working < aux->most_long);
+}
+
+/* Short ones first, then whichever has waited longest; NULL: none that may be done now. */
+static struct queue *choose(struct aux *aux)
+{
+	struct queue *best = NULL;
+
+	for (enum aux_kind kind = 0; kind < AUX_KINDS; kind++) {
+		struct queue *q = &aux->queues[kind];
+
+		if (!q->jobs || !allowed(aux, kind))
+			continue;
+		if (kind == AUX_SHORT)
+			return q;
+		if (!best || q->jobs->number < best->jobs->number)
+			best = q;
+	}
+	return best;
+}
+
+static bool all_empty(const struct aux *aux)
+{
+	for (enum aux_kind kind = 0; kind < AUX_KINDS; kind++)
+		if (aux->queues[kind].jobs)
+			return false;
+	return true;
+}
+
 /* The next job, or NULL when it is time to end. */
 static struct aux_job *take(struct aux *aux)
 {
-	struct aux_job *job;
+	struct aux_job *job = NULL;
+	struct queue *q;
 
 	pthread_mutex_lock(&aux->lock);
-	while (!aux->jobs && !aux->ending)
+	while (!(q = choose(aux)) && !(aux->ending && all_empty(aux)))
 		pthread_cond_wait(&aux->more, &aux->lock);
-	job = aux->jobs;
-	if (job) {
-		aux->jobs = job->next;
-		if (!aux->jobs)
-			aux->jobs_end = &aux->jobs;
+	if (q) {
+		job = q->jobs;
+		q->jobs = job->next;
+		if (!q->jobs)
+			q->end = &q->jobs;
+		q->working++;
 		job->state = AUX_WORKS;
 	}
 	pthread_mutex_unlock(&aux->lock);
 	return job;
+}
+
+/* A job is over, and perhaps gone: others of its kind may be done. */
+static void release(struct aux *aux, enum aux_kind kind)
+{
+	pthread_mutex_lock(&aux->lock);
+	aux->queues[kind].working--;
+	if (aux->ending)
+		pthread_cond_broadcast(&aux->more);
+	else if (kind != AUX_SHORT)
+		pthread_cond_signal(&aux->more);
+	pthread_mutex_unlock(&aux->lock);
 }
 
 /* Once it is posted the job may be gone. */
@@ -63,10 +116,12 @@ static void *run(void *arg)
 
 	while ((job = take(arg))) {
 		bool told = job->done != NULL;
+		enum aux_kind kind = job->kind;
 
 		job->work(job);
 		if (told)
 			tell(arg, job);
+		release(arg, kind);
 	}
 	return NULL;
 }
@@ -74,14 +129,15 @@ static void *run(void *arg)
 /* Takes a job out of the queue; with the lock. */
 static void unqueue(struct aux *aux, struct aux_job *job)
 {
-	struct aux_job **at = &aux->jobs;
+	struct queue *q = &aux->queues[job->kind];
+	struct aux_job **at = &q->jobs;
 
 	while (*at != job)
 		at = &(*at)->next;
 	*at = job->next;
 	while (*at)
 		at = &(*at)->next;
-	aux->jobs_end = at;
+	q->end = at;
 }
 
 void aux_take_back(struct aux *aux, struct aux_job *job)
@@ -112,7 +168,10 @@ int aux_new(struct aux **ret, unsigned threads)
 	pthread_mutex_init(&aux->lock, NULL);
 	pthread_cond_init(&aux->more, NULL);
 	pthread_cond_init(&aux->worked, NULL);
-	aux->jobs_end = &aux->jobs;
+	for (enum aux_kind kind = 0; kind < AUX_KINDS; kind++)
+		aux->queues[kind].end = &aux->queues[kind].jobs;
+	aux->most_of_kind = threads > 1 ? threads / 2 : 1;
+	aux->most_long = threads > 1 ? threads - 1 : 1;
 	/* Signals are the main thread's business. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -148,13 +207,16 @@ void aux_free(struct aux *aux)
 
 void aux_submit(struct aux *aux, struct aux_job *job)
 {
+	struct queue *q = &aux->queues[job->kind];
+
 	job->next = NULL;
 	job->state = AUX_QUEUED;
 	job->post.fn = job_done;
 	pthread_mutex_lock(&aux->lock);
 	assert(!aux->ending);
-	*aux->jobs_end = job;
-	aux->jobs_end = &job->next;
+	job->number = aux->submitted++;
+	*q->end = job;
+	q->end = &job->next;
 	pthread_cond_signal(&aux->more);
 	pthread_mutex_unlock(&aux->lock);
 }

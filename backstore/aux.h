@@ -10,7 +10,19 @@
 
 struct aux;
 
+/*
+ * What a job is.  Jobs that may take long never have all threads, and none of their kinds
+ * more than half, so that no kind waits behind another; a single thread does them in turn.
+ */
+enum aux_kind {
+	AUX_SHORT, /* somebody waits for the answer: where data is, a file to be made */
+	AUX_GRAFT, /* blocks for a copy that waits */
+	AUX_KEEP,  /* nobody waits: cloning for a rod, giving space back */
+	AUX_KINDS
+};
+
 struct aux_job {
+	enum aux_kind kind;
 	void (*work)(struct aux_job *job); /* on an aux thread; may block          */
 	/*
 	 * On @ring's thread, once.  NULL: nobody is told, and the job is work's from its
@@ -20,6 +32,7 @@ struct aux_job {
 	struct ring *ring;
 	struct ring_post post;					     /* aux's */
 	struct aux_job *next;					     /* aux's */
+	uint64_t number;					     /* aux's */
 	enum { AUX_QUEUED, AUX_WORKS, AUX_WORKED, AUX_TAKEN } state; /* aux's */
 };
 

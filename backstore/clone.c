@@ -34,6 +34,7 @@ struct clone {
 	struct bs_owner *owner;
 	TAILQ_ENTRY(clone) link;
 	enum state state;
+	LIST_HEAD(, rod_waiter) waiters;
 	struct aux_job job;
 	int res;
 	uint64_t at, len; /* in the pool */
@@ -74,6 +75,22 @@ static void quotas_of(const struct clone *c, struct quota *ret[QUOTAS])
 	ret[0] = &c->all->bytes;
 	ret[1] = totals ? &totals->cloned : NULL;
 	ret[2] = c->owner ? &c->owner->cloned : NULL;
+}
+
+/* It is pending no more. */
+static void wake(struct clone *c)
+{
+	struct rod_waiter *w;
+
+	while ((w = LIST_FIRST(&c->waiters))) {
+		rod_unwait(w);
+		w->fn(w);
+	}
+}
+
+void clone_wait(struct clone *c, struct rod_waiter *w)
+{
+	LIST_INSERT_HEAD(&c->waiters, w, link);
 }
 
 /* Out of the list and of the quotas. */
@@ -279,9 +296,11 @@ static void cloned(struct aux_job *job)
 	if (rod && res == 0) {
 		c->state = HELD;
 		rod_settled(rod);
+		wake(c);
 	} else {
 		if (rod)
 			rod->clone = NULL;
+		wake(c);
 		punch(c);
 	}
 	pump(cl);
@@ -321,6 +340,7 @@ static struct clone *clone_new(struct clones *cl, const struct rod *rod)
 	c->size = cl->bs->size;
 	c->n = rod->n;
 	c->job.ring = cl->bs->env.ring;
+	c->job.kind = AUX_KEEP;
 	for (unsigned i = 0; i < rod->n; i++) {
 		struct byte_range r = rod->parts[i].node.range;
 		uint64_t head = r.off % block;
@@ -366,6 +386,7 @@ void clone_drop(struct rod *rod)
 		return;
 	rod->clone = NULL;
 	c->rod = NULL;
+	wake(c);
 	if (c->state == HELD)
 		punch(c);
 	else if (c->state == WAITS)

@@ -32,6 +32,8 @@ void clone_start(struct rod *rod);
 /* The rod is given back or cancelled. */
 void clone_drop(struct rod *rod);
 bool clone_pending(const struct clone *clone);
+/* As rod_wait; it is pending. */
+void clone_wait(struct clone *clone, struct rod_waiter *w);
 /* Where byte @off of the rod lies in the pool; false: nowhere, it is not cloned yet. */
 bool clone_find(const struct rod *rod, uint64_t off, uint64_t *ret_at);
 struct backstore *clone_pool(const struct rod *rod);

@@ -235,6 +235,7 @@ static void run_free(struct copy_run *run)
 {
 	struct copy_engine *e = run->engine;
 
+	rod_unwait(&run->settled);
 	ring_timer_cancel(e->env.ring, &run->settle);
 	run->c->run = NULL;
 	run->c = NULL;
@@ -459,15 +460,23 @@ void copy_cancel(struct copy *c)
 		ring_timer_set(e->env.ring, &e->refill, 0);
 }
 
-static void settle_look(struct ring_timer *timer)
+static void settle_over(struct ring_timer *timer)
 {
 	copy_pump(container_of(timer, struct copy_run, settle));
+}
+
+static void settled(struct rod_waiter *w)
+{
+	struct copy_run *run = container_of(w, struct copy_run, settled);
+
+	ring_timer_set(run->engine->env.ring, &run->settle, 0);
 }
 
 static int run_init(struct copy_engine *e, struct copy_run *run)
 {
 	run->engine = e;
-	run->settle.fn = settle_look;
+	run->settle.fn = settle_over;
+	run->settled.fn = settled;
 	run->chunks = calloc(e->cfg.window, sizeof(*run->chunks));
 	if (!run->chunks)
 		return -ENOMEM;

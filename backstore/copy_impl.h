@@ -49,8 +49,9 @@ struct copy_run {
 	struct extent known[2]; /* the last answer, and one asked ahead */
 	unsigned known_next;	/* the one to be replaced               */
 	bool asking;
-	bool no_graft, grafted; /* cannot be done; has been done */
-	struct ring_timer settle;
+	bool no_graft, grafted;	   /* cannot be done; has been done */
+	struct rod_waiter settled; /* the source is being cloned, which is waited for */
+	struct ring_timer settle;  /* until then at most; then goes on */
 	struct rod_extents query;
 	struct copy_run *next_free;
 	struct copy_chunk *chunks; /* window; number n is chunks[n % window] */

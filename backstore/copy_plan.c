@@ -14,8 +14,7 @@
 #define GRAFT_MIN (64ull << 10)
 #define GRAFT_MAX (64ull << 20)
 /* A rod that is being cloned is waited for, but not long: it can be read as it is. */
-#define SETTLE_NS      200000000ull
-#define SETTLE_LOOK_NS 500000ull
+#define SETTLE_NS 200000000ull
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {
@@ -108,6 +107,18 @@ static bool settles(const struct copy_run *run)
 	       ring_now(run->engine->env.ring) - run->began < SETTLE_NS;
 }
 
+static void wait_settled(struct copy_run *run)
+{
+	uint64_t now = ring_now(run->engine->env.ring), until = run->began + SETTLE_NS;
+
+	if (run->settled.waits)
+		return;
+	if (run->c->deadline)
+		until = min64(until, run->c->deadline);
+	rod_wait(run->c->src, &run->settled);
+	ring_timer_set(run->engine->env.ring, &run->settle, until > now ? until - now : 0);
+}
+
 enum plan copy_plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 {
 	const struct copy *c = run->c;
@@ -122,7 +133,7 @@ enum plan copy_plan(struct copy_run *run, uint64_t left, uint64_t *ret_len)
 		return PLAN_ZERO;
 	}
 	if (settles(run)) {
-		ring_timer_set(run->engine->env.ring, &run->settle, SETTLE_LOOK_NS);
+		wait_settled(run);
 		return PLAN_WAIT;
 	}
 	graft = plan_graft(run, left, ret_len);

@@ -300,6 +300,7 @@ static void file_extents(struct backstore *bs, struct extent_query *q)
 		ring_post(bs->env.ring, &q->post);
 		return;
 	}
+	q->job.kind = AUX_SHORT;
 	q->job.work = extents_work;
 	q->job.done = extents_done;
 	q->job.ring = bs->env.ring;

@@ -48,6 +48,7 @@ void file_clone(struct io *io)
 	io->job.work = clone_work;
 	io->job.done = clone_done;
 	io->job.ring = io->bs->env.ring;
+	io->job.kind = AUX_GRAFT;
 	aux_submit(io->bs->env.aux, &io->job);
 }
 

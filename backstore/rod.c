@@ -109,6 +109,20 @@ bool rod_settling(const struct rod *rod)
 	return clone_pending(rod->clone);
 }
 
+void rod_wait(struct rod *rod, struct rod_waiter *w)
+{
+	assert(rod_settling(rod) && !w->waits);
+	w->waits = true;
+	clone_wait(rod->clone, w);
+}
+
+void rod_unwait(struct rod_waiter *w)
+{
+	if (w->waits)
+		LIST_REMOVE(w, link);
+	w->waits = false;
+}
+
 struct rod *rod_ref(struct rod *rod)
 {
 	if (rod->bs)

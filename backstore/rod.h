@@ -68,6 +68,17 @@ void rod_read(struct rod_io *rio);
 
 /* Is it being cloned?  That ends by itself; reading it does not depend on it. */
 bool rod_settling(const struct rod *rod);
+/*
+ * @fn is called once, when a rod that is being cloned is not any more: cloned, or not, or
+ * cancelled, perhaps inside a write's submission; must not submit I/O.
+ */
+struct rod_waiter {
+	void (*fn)(struct rod_waiter *w);
+	LIST_ENTRY(rod_waiter) link; /* the rod's */
+	bool waits;		     /* the rod's; false to begin with */
+};
+void rod_wait(struct rod *rod, struct rod_waiter *w); /* only while it is settling */
+void rod_unwait(struct rod_waiter *w);		      /* fine when it does not wait */
 
 /*
  * As bs_extents, of the frozen data: [off, off+ret_len) of the rod is all data or all

@@ -84,7 +84,8 @@ void scratch_close(struct backstore *bs)
 		return;
 	c = bs->env.aux ? malloc(sizeof(*c)) : NULL;
 	if (c) {
-		*c = (struct closing) { .job = { .work = close_work }, .fd = scratch_fd(bs) };
+		*c = (struct closing) { .job = { .kind = AUX_KEEP, .work = close_work },
+					.fd = scratch_fd(bs) };
 		to_file(bs)->fd = -1;
 		aux_submit(bs->env.aux, &c->job);
 	}

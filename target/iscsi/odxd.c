@@ -22,7 +22,7 @@
 #include "aux.h"
 
 #define RING_ENTRIES  512
-#define AUX_THREADS   2
+#define AUX_THREADS   4
 #define STOP_GRACE_MS 5000
 
 struct ending {

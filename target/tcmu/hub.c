@@ -10,7 +10,7 @@
 #include "log.h"
 
 #define RING_ENTRIES 512
-#define AUX_THREADS  2
+#define AUX_THREADS  4
 #define ARENA_BYTES  (4u << 20)
 
 /* A plugin has no other place for what its devices share. */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -392,6 +393,113 @@ static void blocks_are_grafted_where_they_lie_alike(void)
 	free(want);
 }
 
+/* Holds up all cloning until it is let go. */
+struct holdup {
+	struct aux_job job;
+	atomic_bool go;
+	bool over;
+};
+
+static void holdup_work(struct aux_job *job)
+{
+	while (!atomic_load(&((struct holdup *)job)->go))
+		usleep(100);
+}
+
+static void holdup_over(struct aux_job *job)
+{
+	((struct holdup *)job)->over = true;
+}
+
+static void hold_up(struct holdup *h)
+{
+	*h = (struct holdup) { .job = { .kind = AUX_KEEP,
+					.work = holdup_work,
+					.done = holdup_over,
+					.ring = fx.ring } };
+	aux_submit(fx.aux, &h->job);
+}
+
+static void start_copy(struct tcopy *t, struct rod *rod, const struct byte_range *to)
+{
+	*t = (struct tcopy) {
+		.c = { .src = rod, .dst = bs, .to = to, .n = 1, .dst_block = 512, .done = copied }
+	};
+	copy_start(engine, &t->c);
+}
+
+static void a_copy_goes_on_as_soon_as_the_clone_is_there(void)
+{
+	const struct byte_range to = { 2 * MIB, MIB };
+	struct holdup h;
+	struct rod *rod;
+	struct tcopy t;
+
+	if (!start("xfs", (struct bs_config) { .path = NULL }))
+		return;
+	hold_up(&h);
+	rod = capture(0, MIB);
+	start_copy(&t, rod, &to);
+	run_for(&fx, 20);
+	CU_ASSERT(rod_settling(rod) && !t.done && t.c.written == 0);
+	h.go = true;
+	run_until(&fx, &t.done);
+	CU_ASSERT(t.err == 0 && t.c.stats.grafted == MIB);
+	run_until(&fx, &h.over);
+	rod_unref(rod);
+	finish();
+}
+
+/* By reading: who waits for a clone that does not come is not kept waiting for long. */
+static void a_copy_does_not_wait_long_for_a_clone(void)
+{
+	const struct byte_range to = { 2 * MIB, MIB };
+	struct holdup h;
+	struct rod *rod;
+	struct tcopy t;
+	uint64_t len;
+	bool hole;
+
+	if (!start("xfs", (struct bs_config) { .path = NULL }))
+		return;
+	hold_up(&h);
+	rod = capture(0, MIB);
+	/* cancelled while it waits */
+	start_copy(&t, rod, &to);
+	run_for(&fx, 5);
+	copy_cancel(&t.c);
+	run_for(&fx, 20);
+	CU_ASSERT(t.done && t.err == -ECANCELED && t.c.written == 0);
+	/* its deadline comes first */
+	t.done = false;
+	t.c = (struct copy) { .src = rod,
+			      .dst = bs,
+			      .to = &to,
+			      .n = 1,
+			      .dst_block = 512,
+			      .deadline = ring_now(fx.ring) + NOW_MS(20),
+			      .done = copied };
+	copy_start(engine, &t.c);
+	run_for(&fx, 100);
+	CU_ASSERT(t.done && t.err == -ETIME);
+	/* others look for holes meanwhile, and it reads in the end */
+	start_copy(&t, rod, &to);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, 0, SIZE, &len, &hole), 0);
+	CU_ASSERT(rod_settling(rod));
+	run_until(&fx, &t.done);
+	CU_ASSERT(t.err == 0 && t.c.stats.grafted == 0 && t.c.stats.copied == MIB);
+	/* the rod is cancelled while a copy waits */
+	start_copy(&t, rod, &to);
+	run_for(&fx, 5);
+	rod_cancel(rod);
+	run_for(&fx, 20);
+	CU_ASSERT(t.done && t.err == -ESTALE && t.c.written == 0);
+	h.go = true;
+	run_until(&fx, &h.over);
+	rod_unref(rod);
+	finish();
+}
+
 static void what_was_saved_is_not_grafted(void)
 {
 	struct copy_stats stats;
@@ -556,6 +664,9 @@ int main(int argc, char **argv)
 		  a_rod_given_back_or_cancelled_while_it_is_cloned },
 		{ "blocks are grafted where they lie alike",
 		  blocks_are_grafted_where_they_lie_alike },
+		{ "a copy goes on as soon as the clone is there",
+		  a_copy_goes_on_as_soon_as_the_clone_is_there },
+		{ "a copy does not wait long for a clone", a_copy_does_not_wait_long_for_a_clone },
 		{ "what was saved is not grafted", what_was_saved_is_not_grafted },
 		{ "between file systems it is copied", between_file_systems_it_is_copied },
 		{ "a reserved destination is not grafted", a_reserved_destination_is_not_grafted },
