@@ -115,6 +115,19 @@ links() {
 	return $status
 }
 
+# Each finding of odxcheck has its paragraph in docs/odxcheck.md, and the other way round.
+findings() {
+	local status=0 known told
+	known=$(tr -d '\n\t ' <tools/check_table.c | grep -oE '\]=\{"[a-z0-9-]+"' | cut -d'"' -f2 | sort)
+	# shellcheck disable=SC2016 # backticks of Markdown
+	told=$(sed -nE 's/^\*\*`([a-z0-9-]+)`\*\*.*/\1/p' docs/odxcheck.md | sort)
+	if [ -z "$known" ] || ! diff <(echo "$known") <(echo "$told"); then
+		echo "tools/check_table.c (<) and docs/odxcheck.md (>) do not have the same findings"
+		status=1
+	fi
+	return $status
+}
+
 shell() {
 	scripts | xargs shellcheck -x
 }
