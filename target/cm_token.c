@@ -107,6 +107,7 @@ static void write_done(struct copy *c, int err)
 	stats->bytes_offloaded += c->written;
 	stats->bytes_copied += c->stats.copied;
 	stats->bytes_zeroed += c->stats.zeroed;
+	stats->bytes_grafted += c->stats.grafted;
 	if (err == 0 && count == op->blocks) {
 		cm_finish(op, TPC_DONE, count, sense_good());
 		return;

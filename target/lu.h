@@ -94,10 +94,11 @@ struct lu_stats {
 	uint64_t commands, check_conditions;
 	uint64_t bytes_read, bytes_written; /* by READ and WRITE            */
 	uint64_t populate_tokens, writes_using_token, partial;
-	uint64_t bytes_offloaded;	     /* written by WRITE USING TOKEN */
-	uint64_t bytes_copied, bytes_zeroed; /* of those: copied / zeroed    */
-	uint64_t extended_copies;	     /* EXTENDED COPY commands       */
-	uint64_t bytes_xcopied;		     /* written by them, to any LU   */
+	uint64_t bytes_offloaded; /* written by WRITE USING TOKEN */
+	/* of those: read and written; zeroed or given back, unread; come as shared blocks */
+	uint64_t bytes_copied, bytes_zeroed, bytes_grafted;
+	uint64_t extended_copies; /* EXTENDED COPY commands       */
+	uint64_t bytes_xcopied;	  /* written by them, to any LU   */
 };
 const struct lu_stats *lu_stats(const struct lu *lu);
 

@@ -16,7 +16,8 @@ static const struct {
 	COUNTER(commands),	COUNTER(check_conditions), COUNTER(bytes_read),
 	COUNTER(bytes_written), COUNTER(populate_tokens),  COUNTER(writes_using_token),
 	COUNTER(partial),	COUNTER(bytes_offloaded),  COUNTER(bytes_copied),
-	COUNTER(bytes_zeroed),	COUNTER(extended_copies),  COUNTER(bytes_xcopied),
+	COUNTER(bytes_zeroed),	COUNTER(bytes_grafted),	   COUNTER(extended_copies),
+	COUNTER(bytes_xcopied),
 };
 
 void odxd_say_stats(FILE *f, const struct target *t)
