@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine.h"
+#include "stream.h"
+
 #define SIZE (8 * MIB)
 
 static void print_result(uint32_t id, const struct rrti *q)
@@ -87,4 +90,58 @@ void ways_to_end(struct ended ret[WAYS_TO_END])
 	CHECK_GOOD(command(b.in, 1, &abort, NULL, 0));
 	hear(b.in, 6, &ret[6]);
 	bench_done(&b);
+}
+
+/* ---- a Windows machine ---- */
+
+void win_open(struct win *w, const struct odxd *o, unsigned first,
+	      const struct initiator_options *opt)
+{
+	char err[INITIATOR_ERR] = "";
+
+	*w = (struct win) { .in = login_as(o, opt) };
+	for (unsigned i = 0; i < 2; i++) {
+		if (disk_open(&w->disk[i], w->in, first + i, &w->host, err) ||
+		    !w->disk[i].has_odx) {
+			printf("LUN %u: %s%s\n", first + i, err, w->disk[i].why_no_odx);
+			CU_FAIL_FATAL("there is no ODX");
+		}
+		clear_ua(w->in, first + i);
+	}
+}
+
+void win_close(struct win *w)
+{
+	initiator_close(w->in);
+	w->in = NULL;
+}
+
+uint64_t win_sent(const struct win *w, enum scsi_cmd cmd)
+{
+	struct initiator_counts c = { .other = 0 };
+
+	initiator_add_counts(w->in, &c);
+	return c.sent[cmd];
+}
+
+bool win_copies(struct win *w, uint64_t offloaded)
+{
+	struct engine e = { .src = fsctl_lun(&w->disk[0]), .dst = fsctl_lun(&w->disk[1]) };
+	uint64_t differs = 0;
+	char err[INITIATOR_ERR] = "";
+
+	if (engine_copy(&e, err) || engine_verify(&e, &differs, err)) {
+		printf("copying: %s\n", err);
+		return false;
+	}
+	if (differs == STREAM_SAME && e.offloaded + e.copied == e.total &&
+	    (offloaded == WIN_ANY || e.offloaded == offloaded))
+		return true;
+	printf("offloaded %llu bytes and copied %llu of %llu (%s)", (unsigned long long)e.offloaded,
+	       (unsigned long long)e.copied, (unsigned long long)e.total, e.fallback);
+	if (differs == STREAM_SAME)
+		printf("; %llu were to be offloaded\n", (unsigned long long)offloaded);
+	else
+		printf("; byte %llu differs\n", (unsigned long long)differs);
+	return false;
 }

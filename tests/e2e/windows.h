@@ -7,6 +7,7 @@
 #define TESTS_E2E_WINDOWS_H
 
 #include "client.h"
+#include "disk.h"
 
 /*
  * RRTI says @status and @count of operation @id.  Looks only at what Windows looks at:
@@ -31,5 +32,26 @@ struct ended {
  * that this makes and ends; asserts that each RRTI was good.
  */
 void ways_to_end(struct ended ret[WAYS_TO_END]);
+
+/* ---- a Windows machine with two disks of a target ---- */
+
+struct win {
+	struct initiator *in;
+	struct disk_host host;
+	struct disk disk[2]; /* source, destination */
+};
+/* Discovers LUNs @first and @first + 1, which must have ODX; no unit attention is left. */
+void win_open(struct win *w, const struct odxd *o, unsigned first,
+	      const struct initiator_options *opt);
+void win_close(struct win *w);
+/* Commands sent since win_open. */
+uint64_t win_sent(const struct win *w, enum scsi_cmd cmd);
+/*
+ * Copies the whole source as CopyFile would, and looks at every byte: the data is the
+ * same, and @offloaded bytes of it (WIN_ANY: whatever) went by token.  Says what is wrong;
+ * may be called on any thread.
+ */
+#define WIN_ANY UINT64_MAX
+bool win_copies(struct win *w, uint64_t offloaded);
 
 #endif
