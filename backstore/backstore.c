@@ -605,6 +605,13 @@ uint64_t bs_tamper_len(struct backstore *bs, uint64_t len, uint32_t align)
 	return half;
 }
 
+bool mem_is_zero(const void *mem, size_t len)
+{
+	const char *p = mem;
+
+	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
+}
+
 void iov_advance(struct iovec *iov, unsigned niov, uint64_t n)
 {
 	for (unsigned i = 0; i < niov && n > 0; i++) {

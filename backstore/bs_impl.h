@@ -98,6 +98,7 @@ bool bs_tamper_again(struct io *io);
 /* How much of the next @len bytes to transfer: all, or half by injection. */
 uint64_t bs_tamper_len(struct backstore *bs, uint64_t len, uint32_t align);
 
+bool mem_is_zero(const void *mem, size_t len); /* len > 0 */
 /* Takes the first @n bytes off the io's vector: used-up entries get length 0. */
 void iov_advance(struct iovec *iov, unsigned niov, uint64_t n);
 

@@ -257,11 +257,6 @@ static void written(struct io *io, int res)
 	save_end(s, res);
 }
 
-static bool all_zero(const char *mem, size_t len)
-{
-	return mem[0] == 0 && memcmp(mem, mem + 1, len - 1) == 0;
-}
-
 static void save_io(struct save *s, enum io_op op, uint64_t off, uint64_t len,
 		    void (*done)(struct io *io, int res))
 {
@@ -305,7 +300,7 @@ static void read_for_save(struct io *io, int res)
 		save_end(s, res);
 		return;
 	}
-	if (cbw->zeros / CBW_ZEROS < cbw->sidecar.nslots && all_zero(s->mem, (size_t)io->len)) {
+	if (cbw->zeros / CBW_ZEROS < cbw->sidecar.nslots && mem_is_zero(s->mem, (size_t)io->len)) {
 		s->version->slot = SLOT_ZERO;
 		cbw->zeros++;
 		save_end(s, 0);

@@ -29,6 +29,8 @@
 #define CACHED_WINDOW 4u
 /* How long a copy without a deadline goes on while others wait. */
 #define SLICE_NS 100000000ull
+/* Shorter zeros are written to a destination that is not thin: asking it to zero costs more. */
+#define ZERO_MIN (64u << 10)
 
 const struct copy_engine_config copy_engine_defaults = {
 	.chunk = 512u << 10,
@@ -149,6 +151,15 @@ static void chunk_out(struct copy_chunk *ch, enum io_op op)
 	bs_submit(ch->run->c->dst, &ch->out);
 }
 
+/* Zeros that were read are written as a hole is, without data. */
+static bool is_as_good_as_a_hole(const struct copy_chunk *ch)
+{
+	const struct backstore *dst = ch->run->c->dst;
+	uint64_t least = bs_thin(dst) ? bs_discard_granularity(dst) : ZERO_MIN;
+
+	return ch->len >= least && mem_is_zero(ch->mem, (size_t)ch->len);
+}
+
 static void chunk_read(struct rod_io *rio, int res)
 {
 	struct copy_chunk *ch = container_of(rio, struct copy_chunk, in);
@@ -160,7 +171,7 @@ static void chunk_read(struct rod_io *rio, int res)
 	if (ch->err)
 		chunk_done(ch);
 	else
-		chunk_out(ch, IO_WRITE);
+		chunk_out(ch, is_as_good_as_a_hole(ch) ? IO_DISCARD : IO_WRITE);
 }
 
 /* Past the end of the rod come zeros: they fill up the last block. */
