@@ -128,6 +128,24 @@ findings() {
 	return $status
 }
 
+# docs/odx-map.md: each row names a test, or says why there is none; each test named is there.
+odx_map() {
+	local page=docs/odx-map.md status=0 file name
+	while IFS=$'\t' read -r file name; do
+		if ! grep -qF "\"$name\"" "tests/$file"; then
+			echo "$page: tests/$file has no test \"$name\""
+			status=1
+		fi
+	done < <(tr '\n' ' ' <"$page" | grep -oE '\]\(\.\./tests/[^)]+\) "[^"]+"' |
+		sed -E 's/^\]\(\.\.\/tests\/([^)]+)\) "(.*)"$/\1\t\2/')
+	if grep -nE '^\|' "$page" | grep -vE '^[0-9]+:\|(---| Field | Parameter )' |
+		grep -vE '\]\(\.\./tests/[^)]+\) "[^"]+"|none: '; then
+		echo "$page: these rows name no test"
+		status=1
+	fi
+	return $status
+}
+
 shell() {
 	scripts | xargs shellcheck -x
 }
