@@ -51,15 +51,14 @@ def io_sample(load, path, words, seconds):
 def fio_io(daemon, path, words, seconds):
     """The same by fio, from qemu-storage-daemon through NBD: another client, another
     protocol; its CPU a command is what compares."""
-    way = {100: "rand" if words["bs"] == "4K" else "", 0: "rand" if words["bs"] == "4K" else ""}
-    kind = way[words["reads"]] + ("read" if words["reads"] else "write")
+    kind = ("rand" if words["bs"] == "4K" else "") + ("read" if words["reads"] else "write")
 
     def go():
         before = daemon.cpu()
         out = system.run(system.need("fio", "fio"), "--name=nbd", "--ioengine=nbd",
                          f"--uri={daemon.uri(0)}", f"--rw={kind}", f"--bs={words['bs']}",
                          f"--iodepth={words['depth']}", "--time_based", f"--runtime={seconds}",
-                         "--output-format=json", "--size=1G" if words["bs"] else "")
+                         "--output-format=json", "--size=1G")
         cpu = daemon.cpu() - before
         job = json.loads(out[out.index("{"):])["jobs"][0]
         side = job["read" if words["reads"] else "write"]
@@ -75,30 +74,27 @@ def fio_io(daemon, path, words, seconds):
 
 
 def io_beside_tgtd(bench, name, place, direct, short):
-    """Each target has a file of its own, filled alike."""
-    files = {who: place.file(f"io-{who}") for who in ("odxd", "tgtd", "qsd")}
-    for path in files.values():
-        places.fill(path, bench.size)
+    """All targets serve one file, one of them at a time: what lies where in the page cache and
+    on the disk is the same for all."""
+    path = place.file("io")
+    places.fill(path, bench.size, small=True)
     bstype = "aio" if direct else "rdwr"
     with contextlib.ExitStack() as stack:
-        loads = {"odxd": Odxd(bench, [(files["odxd"], "direct = true" if direct else "")])}
-        stack.enter_context(loads["odxd"])
-        tgtd = server(bench, stack, "tgtd " + bstype,
-                      lambda: Tgtd(bench, [files["tgtd"]], bstype))
+        stack.callback(os.unlink, path)
+        loads = {"odxd": stack.enter_context(Odxd(bench, [(path, "direct = true" if direct
+                                                           else "")]))}
+        tgtd = server(bench, stack, "tgtd " + bstype, lambda: Tgtd(bench, [path], bstype))
         if tgtd:
             loads[f"tgtd {bstype}"] = tgtd
         loads = {k: stack.enter_context(Load(bench, v, SESSIONS)) for k, v in loads.items()}
         daemon = None if short else server(
-            bench, stack, "qemu-storage-daemon",
-            lambda: StorageDaemon(bench, [files["qsd"]], direct))
+            bench, stack, "qemu-storage-daemon", lambda: StorageDaemon(bench, [path], direct))
         for what, words in io_slices(short):
-            ways = {k: io_sample(v, files[k.split()[0]], words, bench.slice)
-                    for k, v in loads.items()}
+            turns(bench, f"io/{name}/{what}",
+                  {k: io_sample(v, path, words, bench.slice) for k, v in loads.items()})
             if daemon and words["sessions"] == 1 and bench.size == 1 << 30:
-                ways["qemu-storage-daemon, by fio"] = fio_io(daemon, files["qsd"], words, 1)
-            turns(bench, f"io/{name}/{what}", ways)
-    for path in files.values():
-        os.unlink(path)
+                turns(bench, f"io/{name}/{what}", {
+                    "qemu-storage-daemon, by fio": fio_io(daemon, path, words, 1)}, 2)
 
 
 def io_cached(bench):
@@ -196,7 +192,7 @@ def foreground(bench):
     place = bench.places.get("disk")
     pair = Pair(bench, place, "contiguous", bench.size)
     other = place.file("foreground")
-    places.fill(other, bench.size)
+    places.fill(other, bench.size, small=True)
     for mode, direct in (("cached", ""), ("direct", "direct = true\n")):
         words = direct + "clone-size = 0\n"
         with part(bench, f"foreground/{mode}"), contextlib.ExitStack() as stack:

@@ -21,38 +21,46 @@ def prepare(path, layout, size, pieces):
 
 class Pair:
     """A source and a destination of one size.  @holes: the destination is one hole before
-    each copy; else it has all its blocks, so that allocation is not measured."""
+    each copy; else it has all its blocks, so that allocation is not measured (but cp's is: it
+    truncates its destination first)."""
 
     def __init__(self, bench, place, layout, size, holes=False):
         self.src, self.dst = place.file(f"src-{layout}-{size}"), place.file(f"dst-{size}")
+        self.cp = place.file(f"cp-{size}")
         self.place, self.size, self.holes, self.checked = place, size, holes, set()
         if not os.path.exists(self.src):
             prepare(self.src, layout, size, bench.pieces)
         places.fill(self.dst, size, 0.0 if holes else 1.0)
 
-    def ready(self):
+    def to(self, way):
+        """cp truncates what it writes to, which a target must not see."""
+        return self.cp if way.startswith("cp") else self.dst
+
+    def ready(self, way):
+        if not os.path.exists(self.to(way)):
+            places.fill(self.to(way), self.size, 0.0 if self.holes else 1.0)
         if self.holes:
-            places.punch(self.dst)
+            places.punch(self.to(way))
+        elif way not in self.checked:
+            self._spoil(self.to(way))
 
     def judge(self, way):
-        """The first copy of each way is compared with its source; the wrong data is put
-        back before, so that a copy of nothing is not taken for one."""
+        """The first copy of each way is compared with its source; other data is put there
+        before, so that a copy of nothing is not taken for one."""
         if way in self.checked:
             return
         self.checked.add(way)
-        if not places.same(self.src, self.dst):
+        if not places.same(self.src, self.to(way)):
             raise system.Failed("the copy differs from its source")
 
-    def spoil(self, way):
-        if way in self.checked or self.holes:
-            return
-        with open(self.dst, "r+b", buffering=0) as f:
+    def _spoil(self, path):
+        with open(path, "r+b", buffering=0) as f:
             for off in range(0, self.size, self.size // 16):
                 os.pwrite(f.fileno(), b"not the copy", off)
-        system.sync_file(self.dst)
+        system.sync_file(path)
 
     def remove(self):
-        for path in (self.src, self.dst):
+        for path in (self.src, self.dst, self.cp):
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
@@ -61,11 +69,10 @@ def way(pair, name, go):
     """One copy as a sample: seconds until the command ends, sync: then until it is all on
     the storage, busy: CPU seconds of the whole machine meanwhile."""
     def measured():
-        pair.ready()
-        pair.spoil(name)
+        pair.ready(name)
         busy = system.machine_busy()
         sample = go()
-        sample["sync"] = system.sync_file(pair.dst)
+        sample["sync"] = system.sync_file(pair.to(name))
         sample["busy"] = system.machine_busy() - busy
         pair.judge(name)
         return sample
@@ -122,14 +129,14 @@ def local_ways(pair, direct, reflink):
         return {"dd": local("dd", f"if={pair.src}", f"of={pair.dst}", "bs=1M", "iflag=direct",
                             "oflag=direct", "conv=notrunc", "status=none")}
     ways = {
-        "cp": local("cp", "--reflink=never", "--sparse=auto", pair.src, pair.dst),
+        "cp": local("cp", "--reflink=never", "--sparse=auto", pair.src, pair.cp),
         "copy_file_range": local("xfs_io", "-c", f"copy_range -s 0 -d 0 -l {pair.size} "
                                  f"{pair.src}", pair.dst),
         "dd": local("dd", f"if={pair.src}", f"of={pair.dst}", "bs=1M", "conv=notrunc",
                     "status=none"),
     }
     if reflink:
-        ways["cp --reflink"] = local("cp", "--reflink=always", pair.src, pair.dst)
+        ways["cp --reflink"] = local("cp", "--reflink=always", pair.src, pair.cp)
     return ways
 
 
@@ -171,15 +178,15 @@ def modes(place):
 
 
 def copies_without_reflink(bench, place, name, layouts):
-    """On a destination that has its blocks; thin layouts on a hole too."""
+    """To a destination that has its blocks, but where holes are copied to one hole."""
     for layout in layouts:
-        holes = layout in ("sparse", "zeros", "hole")
+        holes = layout in ("sparse", "hole")
         with part(bench, f"copy/{name}/{layout}"):
             pair = Pair(bench, place, layout, bench.size, holes)
             for mode, direct in modes(place):
                 workload = f"copy/{name}/{mode}/{layout}"
                 ways = local_ways(pair, direct, False) if layout == "contiguous" else {}
-                if holes and not direct:
+                if layout in ("sparse", "zeros", "hole") and not direct:
                     ways = {"cp": local_ways(pair, False, False)["cp"]}
                 extra = {}
                 if layout == "contiguous" and name == "disk":
@@ -215,8 +222,9 @@ def copy_xfs(bench):
                 # One command for all, where Windows would send one for 256 MiB.
                 measure(bench, f"copy/xfs/reflink/{layout}{big}, one command", pair, step=size)
             if layout == "contiguous" and not big:
-                measure(bench, "copy/xfs/reflink/ranges", pair, pieces=bench.pieces)
                 measure(bench, "copy/xfs/reflink, direct/contiguous", pair, direct=True)
+                # Last: it leaves the source shared in as many pieces.
+                measure(bench, "copy/xfs/reflink/ranges", pair, pieces=bench.pieces)
             pair.remove()
     with part(bench, "copy/xfs without reflink"):
         pair = Pair(bench, place, "contiguous", bench.size)

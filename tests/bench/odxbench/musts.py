@@ -80,7 +80,7 @@ def _sparse(view):
         for layout, text, required, most in (
                 ("sparse", "10 % data, the rest holes", "0.1, and 0.05 more", 0.15),
                 ("hole", "one hole", "at most 0.05", 0.05),
-                ("zeros", "zeros that were written", "at most 1", 1)):
+                ("zeros", "zeros that were written", "1, and 0.1 more", 1.1)):
             value = _div(view.med(f"copy/{place}/{mode}/{layout}", "token", "seconds"), whole)
             out.append(_judge(Line("3", f"{place}, {mode}: {text}, to a full copy's time",
                                    required),

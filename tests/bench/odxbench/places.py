@@ -103,7 +103,7 @@ class Places:
     def _tmpfs(self):
         self._root_only("tmpfs")
         path = self._dir("tmpfs")
-        run("mount", "-t", "tmpfs", "-o", "size=4G,mode=700", "tmpfs", path)
+        run("mount", "-t", "tmpfs", "-o", "size=4G,mode=700,huge=never", "tmpfs", path)
         return Place("tmpfs", path, "tmpfs", False)
 
     def close(self):
@@ -118,10 +118,12 @@ def _pwrite_all(fd, data, off):
         data, off = data[n:], off + n
 
 
-def fill(path, size, parts=1.0, pieces=0):
-    """A file of @size: random data in that part of its mebibytes (1.0: all, 0.0: none,
-    but zeros are allocated), else holes.  @pieces: it lies on the disk in at least so many
-    extents, as far as the file system does what it is asked.  Makes anew."""
+def fill(path, size, parts=1.0, pieces=0, small=False):
+    """A file of @size, anew: random data in that part of its mebibytes (1.0: all, 0.0: none),
+    else holes.  @pieces: it lies on the disk in at least so many extents, as far as the file
+    system does what it is asked.  @small: written page by page, so that the page cache holds
+    pages and not folios of many, among which a small write has to look for its own: their
+    sizes would differ from file to file, and so would what a write costs."""
     base = os.urandom(BLOCK)
     fd = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
     try:
@@ -134,7 +136,9 @@ def fill(path, size, parts=1.0, pieces=0):
                     os.posix_fallocate(fd, 0, size)
             every = round(1 / parts)
             for i in range(0, size // BLOCK, every):
-                _pwrite_all(fd, i.to_bytes(8, "little") + base[8:], i * BLOCK)
+                data = i.to_bytes(8, "little") + base[8:]
+                for at in range(0, BLOCK, 4096 if small else BLOCK):
+                    _pwrite_all(fd, data[at: at + 4096] if small else data, i * BLOCK + at)
         os.fsync(fd)
     finally:
         os.close(fd)
