@@ -78,11 +78,12 @@ static void judge_partial(struct check *c, const struct initiator_cmd *cmd, uint
 
 	finding_judge(c->f, SIDE_SOURCE, F_WUT_PARTIAL,
 		      (cmd->sense.flags & SENSE_INFO) && cmd->sense.info == there &&
-			      cmd->sense_len <= 18,
+			      (cmd->sense_raw[0] & 0x7e) == 0x70, /* fixed: Windows sees 18 bytes */
 		      VERDICT_FAIL,
-		      "%s with INFORMATION %" PRIu64 ", %" PRIu64 " of %" PRIu64
+		      "%s, response code %02Xh, INFORMATION %" PRIu64 ", %" PRIu64 " of %" PRIu64
 		      " blocks were there to write",
-		      probe_text(cmd, text, sizeof(text)), cmd->sense.info, there, asked);
+		      probe_text(cmd, text, sizeof(text)), cmd->sense_raw[0] & 0x7f,
+		      cmd->sense.info, there, asked);
 	probe_rrti(c->dst, id, DISK_RRTI_PT_LEN, q);
 	if (q->decoded)
 		check_wut_result(q, asked, done, c->f);

@@ -153,6 +153,17 @@ void check_wut_result(const struct rrti *r, uint64_t blocks, uint64_t done, stru
 				    "%s", own.v[i][SIDE_SOURCE].saw);
 }
 
+/* As behind LIO, which cannot tell how long an answer is: harmless, zeros are no field. */
+static bool filled_up(const struct rrti *r, size_t all)
+{
+	if (all == 0 || all >= r->asked || r->cmd.in_len != r->asked || r->cmd.residual)
+		return false;
+	for (size_t i = all; i < r->asked; i++)
+		if (r->data[i])
+			return false;
+	return true;
+}
+
 void check_rrti_length(const struct rrti *r, enum finding what, struct findings *f)
 {
 	size_t all = r->cmd.in_len >= 4 ? (size_t)get_be32(r->data) + 4 : 0;
@@ -163,6 +174,13 @@ void check_rrti_length(const struct rrti *r, enum finding what, struct findings 
 
 		finding_add(f, SIDE_SOURCE, what, VERDICT_FAIL, "allocation length %u: %s",
 			    r->asked, probe_text(&r->cmd, text, sizeof(text)));
+		return;
+	}
+	if (filled_up(r, all)) {
+		finding_add(
+			f, SIDE_SOURCE, what, VERDICT_WARN,
+			"allocation length %u: %zu bytes of data and zeros after them, no residual",
+			r->asked, all);
 		return;
 	}
 	finding_judge(f, SIDE_SOURCE, what,

@@ -74,9 +74,10 @@ static bool windows_pt(struct check *c, uint32_t id)
 	return true;
 }
 
+/* After a boot Windows begins with 0. */
 static void as_windows(struct check *c)
 {
-	if (windows_pt(c, next_id(c)))
+	if (windows_pt(c, 0))
 		windows_pt(c, ODD_ID);
 }
 
@@ -155,12 +156,13 @@ static void other_nexus(struct check *c)
 		      "another session asks for its identifier: %s%s",
 		      probe_text(&r->cmd, text, sizeof(text)),
 		      r->decoded && r->r.token ? ", with the token" : "");
-	cmd = make(c, c->src, SHARED_ID, n);
-	other = make(c, c->src2, SHARED_ID, n / 2);
+	id = next_id(c);
+	cmd = make(c, c->src, id, n);
+	other = make(c, c->src2, id, n / 2);
 	if (!probe_good(&cmd) || !probe_good(&other))
 		return;
 	r = &c->src->scratch;
-	probe_rrti(c->src, SHARED_ID, DISK_RRTI_PT_LEN, r);
+	probe_rrti(c->src, id, DISK_RRTI_PT_LEN, r);
 	if (!r->decoded)
 		finding_add(
 			c->f, SIDE_SOURCE, F_LIST_ID_NEXUS, VERDICT_WARN,
@@ -173,15 +175,19 @@ static void other_nexus(struct check *c)
 			      n, n / 2, r->r.count);
 }
 
-static void reuse(struct check *c)
+/* A second PT with the identifier of one that has ended; its result is fetched or not. */
+static void use_twice(struct check *c, bool fetched)
 {
 	struct rrti *r = &c->src->scratch;
 	uint32_t id = next_id(c), n = small(c);
 	struct initiator_cmd cmd = make(c, c->src, id, n);
+	bool refused;
 	char text[160];
 
 	if (!probe_good(&cmd))
 		return;
+	if (fetched)
+		probe_rrti(c->src, id, DISK_RRTI_PT_LEN, r);
 	cmd = make(c, c->src, id, n / 2);
 	if (!probe_good(&cmd)) {
 		finding_add(c->f, SIDE_SOURCE, F_LIST_ID_REUSE, VERDICT_FAIL,
@@ -189,9 +195,19 @@ static void reuse(struct check *c)
 		return;
 	}
 	probe_rrti(c->src, id, DISK_RRTI_PT_LEN, r);
+	refused = !fetched && probe_sense(&r->cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
 	finding_judge(c->f, SIDE_SOURCE, F_LIST_ID_REUSE, r->decoded && r->r.count == n / 2,
-		      VERDICT_FAIL, "tokens of %u, then of %u blocks; the result is of %" PRIu64, n,
-		      n / 2, r->r.count);
+		      refused ? VERDICT_WARN : VERDICT_FAIL,
+		      "tokens of %u, then of %u blocks, the first result %sfetched: %s, %" PRIu64
+		      " blocks",
+		      n, n / 2, fetched ? "" : "not ", probe_text(&r->cmd, text, sizeof(text)),
+		      r->r.count);
+}
+
+static void reuse(struct check *c)
+{
+	use_twice(c, true);
+	use_twice(c, false);
 }
 
 /* ---- the token itself ---- */

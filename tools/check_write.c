@@ -211,8 +211,11 @@ static void parallel(struct check *c)
 	while (cmd[0].busy || cmd[1].busy)
 		initiator_poll(in, 2, 1000);
 	for (unsigned i = 0; i < 2; i++) {
-		finding_judge(c->f, SIDE_SOURCE, F_WUT_PARALLEL, probe_good(&cmd[i]), VERDICT_FAIL,
-			      "session %u: %s", i + 1, probe_text(&cmd[i], text, sizeof(text)));
+		bool busy = probe_sense(&cmd[i], KEY_ILLEGAL_REQUEST, ASC_OPERATION_IN_PROGRESS);
+
+		finding_judge(c->f, SIDE_SOURCE, F_WUT_PARALLEL, probe_good(&cmd[i]),
+			      busy ? VERDICT_WARN : VERDICT_FAIL, "session %u: %s", i + 1,
+			      probe_text(&cmd[i], text, sizeof(text)));
 		if (probe_good(&cmd[i]))
 			memcpy(c->da->model + check_to(c, i), c->sa->model + check_from(c, 0),
 			       c->window);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "check_pages.h"
@@ -23,6 +24,7 @@
 #define AREA_MIB_MAX 1024 /* it is kept in memory, twice */
 #define WINDOWS	     16	  /* in an area */
 #define WINDOW_MAX   (UINT64_C(64) << 10)
+#define LIST_ID_MASK 0x7fffff00u
 #define PLAN_BYTES   (UINT64_C(1) << 30)
 
 static const char help[] =
@@ -312,6 +314,10 @@ static enum check_exit run(struct odxcheck *o, char *const args[])
 		o->report.uri[i] = &o->lun[i].uri;
 	}
 	catch_signals();
+	/* Results of an earlier run may be kept under its identifiers. */
+	if (getrandom(&o->host.next_list_id, sizeof(o->host.next_list_id), 0) < 0)
+		o->host.next_list_id = (uint32_t)getpid();
+	o->host.next_list_id &= LIST_ID_MASK;
 	if (discover(o) && prepare(o))
 		test(o);
 	if (o->nluns == 1)

@@ -232,6 +232,14 @@ static void lengths(void)
 	r.cmd.residual = 0; /* short data that say they are all */
 	check_rrti_length(&r, F_RRTI_LENGTHS, &f);
 	CU_ASSERT(fails(F_RRTI_LENGTHS, "residual 0"));
+	/* Filled up with zeros: harmless; with anything else: not. */
+	memset(&f, 0, sizeof(f));
+	r.asked = r.cmd.in_len = DISK_RRTI_PT_LEN;
+	check_rrti_length(&r, F_RRTI_LENGTHS, &f);
+	CU_ASSERT_EQUAL(f.v[F_RRTI_LENGTHS][SIDE_SOURCE].verdict, VERDICT_WARN);
+	r.data[DISK_RRTI_PT_LEN - 1] = 1;
+	check_rrti_length(&r, F_RRTI_LENGTHS, &f);
+	CU_ASSERT(fails(F_RRTI_LENGTHS, "805 bytes"));
 	memset(&f, 0, sizeof(f));
 	r.cmd.status = SAM_CHECK_CONDITION;
 	r.cmd.sense = sense_make(KEY_ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH_ERROR);
