@@ -42,6 +42,8 @@ class Bench:
         self.pieces = 10 if smoke else 1000
         self.most_tokens = 300 if smoke else 20000 if quick else 100000
         self.passes, self.live_rounds = (1, 2) if smoke else (1, 12) if quick else (2, 40)
+        self.profiles = args.keep if args.profile else None
+        self.profile = None
         self.patience = 0.1 if smoke else 1.0
         self.share = args.share
         self.odxd, self.odxload, self.odxcp, self.sgiscsi = (
@@ -71,6 +73,7 @@ class Bench:
 
     def run(self, name, go, seconds):
         self.until += seconds * self.share
+        self.profile = self.profiles and os.path.join(self.profiles, "profile-" + name)
         start = time.monotonic()
         self.say(f"== {name}")
         try:
@@ -90,6 +93,9 @@ def words():
     p.add_argument("--runs", type=int, metavar="N", help="rounds of each workload (5)")
     p.add_argument("--quick", action="store_true", help="smaller and fewer: 4 minutes at most")
     p.add_argument("--smoke", action="store_true", help="tiny: does everything run?")
+    p.add_argument("--profile", action="store_true",
+                   help="perf on every odxd: where its time goes, in build/bench/profile-*; "
+                        "the figures of such a run are not for judging")
     p.add_argument("--dir", default=os.environ.get("TMPDIR", "/tmp"), help="where the files go")
     p.add_argument("--report", nargs="*", metavar="JSON",
                    help="measure nothing: print the tables of these files (the newest of "
@@ -126,13 +132,14 @@ def commit():
 
 
 def measure(args, groups):
+    os.makedirs(args.keep, exist_ok=True)
     bench = Bench(args, args.dir)
     data = bench.results.data
     data["machine"] = system.describe()
     data["options"] = {"size": bench.size, "rounds": bench.rounds, "slice": bench.slice,
                        "groups": [g[0] for g in groups], "commit": commit(),
                        "started": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-                       "whole": not args.quick and not args.smoke}
+                       "whole": not args.quick and not args.smoke and not args.profile}
     start = time.monotonic()
     status = 0
     try:
@@ -147,7 +154,6 @@ def measure(args, groups):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         bench.places.close()
     data["options"]["seconds"] = round(time.monotonic() - start)
-    os.makedirs(args.keep, exist_ok=True)
     path = os.path.join(args.keep, time.strftime("%Y%m%d-%H%M%S.json"))
     bench.results.save(path)
     print(report.text(bench.results))

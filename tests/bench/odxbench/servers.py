@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -63,7 +64,9 @@ class Odxd(Server):
             f'lun {i} {{\n  path = "{path}"\n  {words}\n  odx {{ max-timeout = "3600s" }}\n}}\n'
             for i, (path, words) in enumerate(luns))
         with open(conf, "w", encoding="utf-8") as f:
-            f.write(f'portals = {{"127.0.0.1:0"}}\n{config}\ntarget "{IQN}" {{\n'
+            # odxload waits for its turn without serving its session: no pings.
+            f.write(f'portals = {{"127.0.0.1:0"}}\nlimits {{ nop-interval = "0s" }}\n'
+                    f'{config}\ntarget "{IQN}" {{\n'
                     f"tokens {{\n  max = {tokens}\n  max-per-lun = {tokens}\n"
                     f"  max-per-initiator = {tokens}\n}}\n{sections}}}\n")
         self.process = popen([bench.odxd, "-c", conf], stdout=subprocess.PIPE, text=True,
@@ -72,10 +75,41 @@ class Odxd(Server):
             if line.startswith("listening on "):
                 self.target = f"iscsi://{line.split()[2]}/{IQN}"
             if line.startswith("ready"):
+                self.profile = bench.profile and Profile(bench.profile, self.pid)
                 return
         self.process.wait()
         with open(conf + ".log", encoding="utf-8") as f:
             raise Failed("odxd did not start: " + f.read().strip()[-200:])
+
+
+    profile = None
+
+    def stop(self):
+        if self.profile:
+            self.profile.stop()
+        super().stop()
+
+
+class Profile:
+    """perf on a process, from now until stop(), which writes where its time went to @path.N,
+    for the first free N."""
+
+    def __init__(self, path, pid):
+        number = 1
+        while os.path.exists(f"{path}.{number}"):
+            number += 1
+        self.path = f"{path}.{number}"
+        self.process = popen([need("perf", "linux-perf"), "record", "-q", "-F", "499", "-p", pid,
+                              "-o", self.path + ".data"], stderr=subprocess.DEVNULL)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        said = run("perf", "report", "-i", self.path + ".data", "--stdio", "--no-children",
+                   "--sort", "comm,symbol", "--percent-limit", "0.5", check=False)
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.writelines(line + "\n" for line in said.splitlines() if line.strip())
+        os.unlink(self.path + ".data")
 
 
 class Tgtd(Server):
