@@ -227,6 +227,23 @@ static int file_check(struct backstore *bs)
 	return file_size_now(bs, &size) == 0 && size < bs->size ? -ENODATA : 0;
 }
 
+/*
+ * Of a file that somebody has cut off, a write would make a longer one again, with a hole
+ * that nobody would notice.  One look is enough for all writes of a turn of the loop: they
+ * go to the kernel together, after it.
+ */
+static bool still_whole(struct file_bs *f)
+{
+	uint64_t turn = ring_now(f->bs.env.ring);
+
+	if (turn == f->checked)
+		return true;
+	if (file_check(&f->bs) < 0)
+		return false;
+	f->checked = turn;
+	return true;
+}
+
 static void fail_posted(struct ring_post *post)
 {
 	struct io *io = container_of(post, struct io, post);
@@ -245,11 +262,7 @@ static void file_submit(struct backstore *bs, struct io *io)
 	bool writes = io->op == IO_WRITE || io->op == IO_ZERO || io->op == IO_DISCARD ||
 		      io->op == IO_CLONE;
 
-	/*
-	 * Of a file that somebody has cut off, a write would make a longer one again, with
-	 * a hole that nobody would notice.
-	 */
-	if (writes && file_check(bs) < 0)
+	if (writes && !still_whole(to_file(bs)))
 		bs_io_later(io, -ENODATA, fail_posted);
 	else
 		steps[io->op](io);

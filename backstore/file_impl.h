@@ -29,6 +29,7 @@ struct file_bs {
 	bool block_device;
 	bool scratch;	   /* has no name and is not kept (scratch.c) */
 	bool no_way[WAYS]; /* the storage said so once: take the next, or write zeros */
+	uint64_t checked;  /* ring time when its size was last seen to be right       */
 
 	/* Who it is, for the table of what this process serves. */
 	dev_t dev;
