@@ -246,6 +246,24 @@ static bool replaces(struct iscsi_conn *c)
 	return true;
 }
 
+/* There is no room, but a session has had its last word: its connection ends soon (DRAIN_S). */
+static bool room_comes(struct iscsi_conn *c)
+{
+	const struct iscsi_server *s = c->srv;
+	const struct iscsi_session *sess;
+
+	if (s->stats.sessions_now < s->limits.max_sessions)
+		return false;
+	LIST_FOREACH (sess, &s->sessions, link) {
+		if (!sess->conn->last_word && sess->conn->state != CONN_CLOSED)
+			continue;
+		c->login->waiting = true;
+		c->rx.waiting = true;
+		return true;
+	}
+	return false;
+}
+
 static void finish(struct iscsi_conn *c)
 {
 	struct login *l = c->login;
@@ -257,6 +275,8 @@ static void finish(struct iscsi_conn *c)
 		fail(c, ISCSI_LOGIN_UNAVAILABLE, "the target is stopping");
 		return;
 	}
+	if (room_comes(c))
+		return;
 	if (s->stats.sessions_now >= s->limits.max_sessions ||
 	    session_new(&c->sess, s, l->tgt, c->tpgt, l->initiator, l->isid)) {
 		fail(c, ISCSI_LOGIN_OUT_OF_RESOURCES, "too many sessions");

@@ -473,6 +473,26 @@ static void test_garbage(void)
 	}
 }
 
+/* Who has logged out has not gone yet, and is not one too many either. */
+static void test_session_ends(void)
+{
+	struct peer p[2];
+	struct iscsi_pdu pdu;
+
+	rig_init(&rig);
+	rig.limits.max_sessions = 1;
+	rig_start(&rig);
+	CU_ASSERT_EQUAL(peer_login(&p[0], &rig, RIG_INITIATOR, RIG_TARGET, ""), 0);
+	pdu = peer_request(&p[0], ISCSI_LOGOUT_REQ, true);
+	peer_send(&p[0], &pdu, NULL, 0);
+	CU_ASSERT_EQUAL(peer_recv(&p[0])->pdu.opcode, ISCSI_LOGOUT_RSP);
+	CU_ASSERT_EQUAL(peer_login(&p[1], &rig, RIG_INITIATOR "2", RIG_TARGET, ""), 0);
+	CU_ASSERT_EQUAL(rig_stats(&rig).sessions_now, 1);
+	for (unsigned i = 0; i < 2; i++)
+		peer_close(&p[i]);
+	rig_end(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -493,6 +513,7 @@ int main(int argc, char **argv)
 		  test_bad_ahs },
 		{ "task attributes", test_task_attributes },
 		{ "garbage harms nobody", test_garbage },
+		{ "a login at the limit waits for a session that ends", test_session_ends },
 		TEST_END
 	};
 
