@@ -210,27 +210,29 @@ bool ring_is_home(const struct ring *ring)
 	return on_home(ring) || !atomic_load_explicit(&ring->home, memory_order_relaxed);
 }
 
-/* The home thread looks at the list before it sleeps and needs no waking. */
+/* Who is awake looks at the list before he sleeps and needs no waking; one wake is enough. */
 void ring_post(struct ring *ring, struct ring_post *post)
 {
-	bool was_empty;
+	bool asleep;
 
 	post->next = NULL;
 	pthread_mutex_lock(&ring->lock);
-	was_empty = !ring->posts;
+	asleep = atomic_exchange_explicit(&ring->asleep, false, memory_order_relaxed);
 	*ring->posts_end = post;
 	ring->posts_end = &post->next;
 	pthread_mutex_unlock(&ring->lock);
-	if (was_empty && !on_home(ring))
+	if (asleep && !on_home(ring))
 		wake(ring);
 }
 
+/* True: there are posts.  Else whoever posts from here on wakes us. */
 static bool have_posts(struct ring *ring)
 {
 	bool some;
 
 	pthread_mutex_lock(&ring->lock);
 	some = ring->posts != NULL;
+	atomic_store_explicit(&ring->asleep, !some, memory_order_relaxed);
 	pthread_mutex_unlock(&ring->lock);
 	return some;
 }
@@ -345,6 +347,7 @@ static void submit_and_wait(struct ring *ring)
 		r = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, timeout, NULL);
 	if (r < 0 && !transient(r))
 		abort();
+	atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
 }
 
 /* Only those that are there now: what callbacks cause comes in the next turn. */

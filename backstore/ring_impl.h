@@ -35,6 +35,7 @@ struct ring {
 
 	pthread_mutex_t lock; /* over the two below */
 	struct ring_post *posts, **posts_end;
+	atomic_bool asleep; /* home saw no posts and may wait in the kernel; set under the lock */
 	struct ring_post *batch; /* home thread: those of this turn, still to run */
 
 	bool bufs_ready; /* the kernel has the (sparse) table */

@@ -129,6 +129,7 @@ static void a_file_cut_off_while_open_reads_enodata(void)
 	make_file(path, SIZE, 1);
 	bs = open_file(path, NULL);
 	CU_ASSERT_EQUAL(bs_check(bs), 0);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, SIZE - 512, buf, 512, 0), 0);
 	CU_ASSERT_EQUAL(truncate(path, SIZE / 2 + 100), 0);
 	CU_ASSERT_EQUAL(bs_check(bs), -ENODATA);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, SIZE / 2 - 512, buf, 512, 0), 0);
