@@ -187,6 +187,18 @@ int config_add_portal(struct config *cfg, const char *addr_port, bool first, cha
 	return r;
 }
 
+int config_set_reactors(struct config *cfg, const char *number, char *err, size_t err_cap)
+{
+	char reason[512];
+	int r;
+
+	r = config_set(config_find_key(&section_root, "reactors"), number, cfg, reason,
+		       sizeof(reason));
+	if (r < 0)
+		snprintf(err, err_cap, "--reactors: %s", reason);
+	return r;
+}
+
 int config_finish(struct config *cfg, char *err, size_t err_cap)
 {
 	if (!cfg->ntargets) {

@@ -102,6 +102,9 @@ int config_add_lun(struct config *cfg, const char *target, const char *spec, cha
 int config_add_portal(struct config *cfg, const char *addr_port, bool first, char *err,
 		      size_t err_cap);
 
+/* "--reactors": instead of the file's. */
+int config_set_reactors(struct config *cfg, const char *number, char *err, size_t err_cap);
+
 /*
  * The last look: something is served, and somewhere (the default portal is filled
  * in).  -EINVAL with a reason.

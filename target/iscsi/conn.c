@@ -52,6 +52,8 @@ static void conn_free(struct iscsi_conn *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	if (c->reactor)
+		reactor_put(c->reactor);
 	login_free(c);
 	free(c->rx.buf);
 	free(c->text);
@@ -90,6 +92,7 @@ int conn_new(struct iscsi_server *s, int fd, uint16_t tpgt)
 	/* Small answers must not wait for the peer's acknowledgements. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	find_addresses(c);
+	c->reactor = reactor_take(s->reactors);
 	c->since = c->rx.progress = ring_now(s->env.ring);
 	LIST_INSERT_HEAD(&s->conns, c, link);
 	s->stats.connections++;

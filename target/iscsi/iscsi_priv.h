@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the iSCSI portal: what its files share.  Everything runs on the ring's
- * thread.
+ * thread, but for the sends and receives themselves (reactor.h).
  *
  *   server  portals, limits, targets; owns all connections
  *   conn    a TCP connection: byte stream in (rx.c), PDU queue out (tx.c)
@@ -24,6 +24,7 @@
 #include "chap.h"
 #include "iscsi_pdu.h"
 #include "params.h"
+#include "reactor.h"
 #include "server.h"
 
 #ifndef container_of
@@ -32,10 +33,11 @@
 
 #define PIECE_MAX	(256u << 10) /* memory of one piece of a command's data  */
 #define RX_BUFFER	(64u << 10)
-#define TX_SLOTS	64	   /* PDUs in one send                           */
-#define TX_BATCH	(1u << 20) /* bytes in one send, about                   */
-#define IMMEDIATE_MAX	8	   /* immediate requests at once, per session    */
-#define DISCOVERY_DEPTH 4	   /* command window of a discovery session      */
+#define TX_SLOTS	64	     /* PDUs in one send                           */
+#define TX_BATCH	(1u << 20)   /* bytes in one send, about                   */
+#define TX_BULK		(256u << 10) /* from here on a send is worth a message there and back */
+#define IMMEDIATE_MAX	8	     /* immediate requests at once, per session    */
+#define DISCOVERY_DEPTH 4	     /* command window of a discovery session      */
 #define ITT_BUCKETS	64
 #define MEMORY_WAIT_MS	500 /* unsolicited data with no memory: then TASK SET FULL */
 #define STALL_S		30  /* where limits.nop_timeout_s is 0 */
@@ -81,13 +83,14 @@ struct tx_slot {
 };
 
 struct tx {
-	struct ring_op op;
+	struct sock_op op;
 	bool busy;
 	struct tx_list queue; /* not all of it in a batch yet  */
 	struct tx_list batch; /* ends with the send on its way */
 	struct tx_slot slots[TX_SLOTS];
 	struct iovec iov[TX_SLOTS * 3];
 	unsigned niov, first;
+	size_t bytes; /* of the whole batch */
 	struct msghdr msg;
 	uint64_t progress; /* ring time of the last byte taken, or of the first wait */
 };
@@ -115,7 +118,7 @@ enum rx_verdict {
 enum rx_state { RX_HEADER, RX_BEGIN, RX_DATA, RX_TAIL };
 
 struct rx {
-	struct ring_op op;
+	struct sock_op op;
 	bool busy;    /* a receive is in the kernel */
 	bool waiting; /* RX_WAIT                    */
 	bool running;
@@ -163,6 +166,7 @@ struct login; /* login.c */
 
 struct iscsi_conn {
 	struct iscsi_server *srv;
+	struct reactor *reactor; /* sends and receives for it */
 	LIST_ENTRY(iscsi_conn) link;
 	int fd;
 	enum conn_state state;
@@ -452,6 +456,7 @@ struct iscsi_server {
 	struct bs_env env;
 	struct iscsi_limits limits;
 	struct arena *arena;
+	struct reactors *reactors;
 	struct iscsi_chap discovery_chap;
 	struct portal portals[MAX_PORTALS];
 	unsigned nportals;

@@ -33,6 +33,8 @@ static const char help[] =
 	"                            A comma in PATH is written \\,\n"
 	"      --target IQN          the target of these LUNs: one of FILE or a new one\n"
 	"                            (FILE's first, or " CONFIG_DEFAULT_TARGET ")\n"
+	"      --reactors N          threads that serve connections, 1 to 64; 0 (default): one\n"
+	"                            for each processor, at most 4\n"
 	"      --run COMMAND         serve while COMMAND runs (by /bin/sh, with the target's\n"
 	"                            iscsi:// address as $uri), then stop with its status\n"
 	"      --check               say whether the configuration is fine, serve nothing\n"
@@ -42,13 +44,23 @@ static const char help[] =
 	"Exit status: 0 after SIGTERM or SIGINT; 1 could not start, or data could not be\n"
 	"flushed at the end; 2 wrong usage; 3 a LUN's file was truncated while served.\n";
 
-enum { OPT_PORTAL = 256, OPT_LUN, OPT_TARGET, OPT_RUN, OPT_CHECK, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_PORTAL = 256,
+	OPT_LUN,
+	OPT_TARGET,
+	OPT_REACTORS,
+	OPT_RUN,
+	OPT_CHECK,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "portal", required_argument, NULL, OPT_PORTAL },
 	{ "lun", required_argument, NULL, OPT_LUN },
 	{ "target", required_argument, NULL, OPT_TARGET },
+	{ "reactors", required_argument, NULL, OPT_REACTORS },
 	{ "run", required_argument, NULL, OPT_RUN },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -59,7 +71,7 @@ static const struct option long_options[] = {
 
 /* The command line as it stands; what it means depends on the file, which comes first. */
 struct words {
-	const char *config, *target;
+	const char *config, *target, *reactors;
 	const char **portals, **luns;
 	unsigned nportals, nluns, verbose;
 };
@@ -90,6 +102,9 @@ static int read_words(struct words *w, struct odxd_options *opts, int argc, char
 			break;
 		case OPT_TARGET:
 			w->target = optarg;
+			break;
+		case OPT_REACTORS:
+			w->reactors = optarg;
 			break;
 		case OPT_RUN:
 			opts->run = optarg;
@@ -129,6 +144,8 @@ static int apply(const struct words *w, struct odxd_options *opts)
 
 	if (w->config)
 		r = config_load(&opts->cfg, w->config, err, sizeof(err));
+	if (r == 0 && w->reactors)
+		r = config_set_reactors(&opts->cfg, w->reactors, err, sizeof(err));
 	for (unsigned i = 0; r == 0 && i < w->nportals; i++)
 		r = config_add_portal(&opts->cfg, w->portals[i], i == 0, err, sizeof(err));
 	for (unsigned i = 0; r == 0 && i < w->nluns; i++)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void receive_done(struct ring_op *op, int res, unsigned cqe_flags);
+static void receive_done(struct sock_op *op, int res);
 
 int rx_init(struct iscsi_conn *c)
 {
@@ -165,7 +165,6 @@ static bool (*const steps[])(struct iscsi_conn *) = {
 static void receive(struct iscsi_conn *c)
 {
 	struct rx *rx = &c->rx;
-	struct io_uring_sqe *sqe = ring_sqe(c->srv->env.ring);
 	unsigned n = 0;
 
 	/* What is left is less than a header or a tail: cheap to move. */
@@ -177,9 +176,8 @@ static void receive(struct iscsi_conn *c)
 		rx->iov[n++] = (struct iovec) { rx->dst, rx->direct };
 	rx->iov[n++] = (struct iovec) { rx->buf + rx->tail, RX_BUFFER - rx->tail };
 	rx->msg = (struct msghdr) { .msg_iov = rx->iov, .msg_iovlen = n };
-	io_uring_prep_recvmsg(sqe, c->fd, &rx->msg, 0);
-	ring_submit_op(sqe, &rx->op);
 	rx->busy = true;
+	sock_recv(c->reactor, &rx->op, c->fd, &rx->msg, 0);
 }
 
 /* The connection ended, perhaps while a segment was being received for a request. */
@@ -231,7 +229,7 @@ void rx_resume(struct iscsi_conn *c)
 	rx_run(c);
 }
 
-static void receive_done(struct ring_op *op, int res, unsigned cqe_flags)
+static void receive_done(struct sock_op *op, int res)
 {
 	struct iscsi_conn *c = container_of(op, struct iscsi_conn, rx.op);
 	struct rx *rx = &c->rx;

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,17 @@ const struct iscsi_limits iscsi_limits_defaults = {
 	.nop_timeout_s = 30,
 	.max_text = 64u << 10,
 	.arena_bytes = 64u << 20,
+	.reactors = 0,
 };
+
+unsigned iscsi_default_reactors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	/* The home thread can keep a few busy, and no more. */
+	return n < ISCSI_AUTO_REACTORS ? (unsigned)n : ISCSI_AUTO_REACTORS;
+}
 
 /* ---- names ---- */
 
@@ -70,18 +81,23 @@ int iscsi_server_new(struct iscsi_server **ret, const struct bs_env *env,
 
 	/* R2T tags count requests in 16 bits, TSIHs sessions. */
 	if (limits->queue_depth == 0 || limits->queue_depth > 4096 || limits->max_text < 1024 ||
-	    limits->max_sessions >= UINT16_MAX)
+	    limits->max_sessions >= UINT16_MAX || limits->reactors > ISCSI_MAX_REACTORS)
 		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->env = *env;
 	s->limits = *limits;
+	if (s->limits.reactors == 0)
+		s->limits.reactors = iscsi_default_reactors();
 	LIST_INIT(&s->targets);
 	LIST_INIT(&s->conns);
 	LIST_INIT(&s->sessions);
 	err = arena_new(&s->arena, env->ring, limits->arena_bytes);
+	if (!err)
+		err = reactors_new(&s->reactors, env->ring, s->limits.reactors, limits->all_away);
 	if (err) {
+		arena_free(s->arena);
 		free(s);
 		return err;
 	}
@@ -111,6 +127,7 @@ void iscsi_server_free(struct iscsi_server *s)
 		LIST_REMOVE(tgt, link);
 		free_target(tgt);
 	}
+	reactors_free(s->reactors);
 	arena_free(s->arena);
 	free(s);
 }
@@ -178,6 +195,8 @@ void iscsi_server_set_discovery_chap(struct iscsi_server *s, const struct iscsi_
 void iscsi_server_stats(const struct iscsi_server *s, struct iscsi_stats *ret)
 {
 	*ret = s->stats;
+	for (unsigned i = 0; i < ISCSI_MAX_REACTORS; i++)
+		ret->on_reactor[i] = reactor_conns(s->reactors, i);
 }
 
 /* ---- the end ---- */

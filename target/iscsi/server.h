@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The iSCSI portal: listens, logs in, carries commands to targets (RFC 7143,
- * error recovery level 0, one connection per session).  One reactor for now: all
- * functions on the ring's thread or before it runs.
+ * error recovery level 0, one connection per session).  All functions on the ring's
+ * thread or before it runs; the threads of limits.reactors only move bytes.
  */
 #ifndef TARGET_ISCSI_SERVER_H
 #define TARGET_ISCSI_SERVER_H
@@ -14,7 +14,10 @@
 
 struct iscsi_server;
 
-/* Named limits on what peers can make us hold. */
+#define ISCSI_MAX_REACTORS  64
+#define ISCSI_AUTO_REACTORS 4
+
+/* Named limits on what peers can make us hold, and what we spend on them. */
 struct iscsi_limits {
 	unsigned max_connections; /* all, also those not logged in yet; more are closed */
 	unsigned max_sessions;	  /* login answered 0302h above it                      */
@@ -25,8 +28,13 @@ struct iscsi_limits {
 				  /* of ours not taken for so long: connection dropped  */
 	size_t max_text;	  /* bytes of one text negotiation, all PDUs together   */
 	size_t arena_bytes;	  /* data memory for all sessions                       */
+	unsigned reactors;	  /* threads that send and receive, the ring's included; */
+				  /* 0: iscsi_default_reactors                           */
+	bool all_away;		  /* no connection stays on the ring's own: for tests    */
 };
 extern const struct iscsi_limits iscsi_limits_defaults;
+/* One for each processor that this process may use, at most ISCSI_AUTO_REACTORS. */
+unsigned iscsi_default_reactors(void);
 
 struct iscsi_chap {				   /* empty strings: not wanted */
 	char user[256], secret[256];		   /* the initiator proves to us     */
@@ -74,6 +82,7 @@ struct iscsi_stats {
 	uint64_t commands, bytes_in, bytes_out; /* on the wire, PDUs and all */
 	uint64_t rejects, digest_errors;
 	unsigned sessions_now, connections_now;
+	unsigned on_reactor[ISCSI_MAX_REACTORS]; /* connections now, of each */
 };
 void iscsi_server_stats(const struct iscsi_server *s, struct iscsi_stats *ret);
 

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-static void send_done(struct ring_op *op, int res, unsigned cqe_flags);
+static void send_done(struct sock_op *op, int res);
 
 void tx_init(struct iscsi_conn *c)
 {
@@ -91,19 +91,19 @@ static void compose(struct iscsi_conn *c)
 		TAILQ_INSERT_TAIL(&tx->batch, it, link);
 		it->state = TX_BATCHED;
 	}
+	tx->bytes = bytes;
 	c->srv->stats.bytes_out += bytes;
 }
 
 static void submit(struct iscsi_conn *c)
 {
 	struct tx *tx = &c->tx;
-	struct io_uring_sqe *sqe = ring_sqe(c->srv->env.ring);
+	struct reactor *at = tx->bytes >= TX_BULK ? reactor_for_bulk(c->reactor) : c->reactor;
 
 	tx->msg = (struct msghdr) { .msg_iov = tx->iov + tx->first,
 				    .msg_iovlen = tx->niov - tx->first };
-	io_uring_prep_sendmsg(sqe, c->fd, &tx->msg, MSG_NOSIGNAL | MSG_WAITALL);
-	ring_submit_op(sqe, &tx->op);
 	tx->busy = true;
+	sock_send(at, &tx->op, c->fd, &tx->msg, MSG_NOSIGNAL | MSG_WAITALL);
 }
 
 static void kick(struct iscsi_conn *c)
@@ -191,7 +191,7 @@ static bool advance(struct tx *tx, size_t n)
 	return false;
 }
 
-static void send_done(struct ring_op *op, int res, unsigned cqe_flags)
+static void send_done(struct sock_op *op, int res)
 {
 	struct iscsi_conn *c = container_of(op, struct iscsi_conn, tx.op);
 	struct tx_list ended = TAILQ_HEAD_INITIALIZER(ended);

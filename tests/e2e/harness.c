@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,14 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+/* What we have of an odxd that has ended. */
+static void let_go(struct odxd *o)
+{
+	close(o->out);
+	if (o->decoy >= 0)
+		close(o->decoy);
+}
+
 static void kill_daemons(void)
 {
 	for (unsigned i = 0; i < MAX_ODXDS; i++) {
@@ -68,7 +77,7 @@ static void kill_daemons(void)
 			continue;
 		kill(o->pid, SIGKILL);
 		waitpid(o->pid, NULL, 0);
-		close(o->out);
+		let_go(o);
 		o->pid = 0;
 	}
 }
@@ -466,14 +475,34 @@ uint64_t odxd_counter(struct odxd *o, unsigned lun, const char *name)
 	return value;
 }
 
+/* A connection that says nothing has the first reactor: what a test opens is on another. */
+static void take_first_reactor(struct odxd *o)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)atoi(strrchr(o->portal, ':') + 1)),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	o->decoy = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(o->decoy, (struct sockaddr *)&to, sizeof(to)) < 0) {
+		perror(o->portal);
+		exit(2);
+	}
+}
+
 struct odxd *odxd_start_argv(const char *const args[])
 {
-	const char *argv[MAX_ARGS + 4] = { program("ODXD"), "--portal", "127.0.0.1:0" };
+	const char *argv[MAX_ARGS + 6] = { program("ODXD"), "--portal", "127.0.0.1:0" };
+	const char *reactors = getenv("ODX_REACTORS");
 	struct odxd *o = free_slot();
+	unsigned n = 3;
 	int out[2], err;
 
+	if (reactors) {
+		argv[n++] = "--reactors";
+		argv[n++] = reactors;
+	}
 	for (unsigned i = 0; args[i] && i < MAX_ARGS; i++)
-		argv[3 + i] = args[i];
+		argv[n++] = args[i];
 	snprintf(o->err_path, sizeof(o->err_path), "%s", tmp_path(o->name));
 	err = create(o->err_path);
 	if (pipe2(out, O_CLOEXEC)) {
@@ -487,12 +516,16 @@ struct odxd *odxd_start_argv(const char *const args[])
 	close(out[1]);
 	close(err);
 	o->out = out[0];
-	if (wait_ready(o))
+	o->decoy = -1;
+	if (wait_ready(o)) {
+		if (reactors && atoi(reactors) > 1)
+			take_first_reactor(o);
 		return o;
+	}
 	show_stderr(o);
 	kill(o->pid, SIGKILL);
 	waitpid(o->pid, NULL, 0);
-	close(o->out);
+	let_go(o);
 	o->pid = 0;
 	CU_FAIL_FATAL("odxd did not get ready");
 	return NULL;
@@ -512,7 +545,7 @@ void odxd_stop_status(struct odxd *o, int status)
 		kill(o->pid, SIGKILL);
 		waitpid(o->pid, NULL, 0);
 	}
-	close(o->out);
+	let_go(o);
 	o->pid = 0;
 	clean = stderr_clean(o);
 	if (got != status || !clean) {
@@ -532,7 +565,7 @@ void odxd_kill(struct odxd *o)
 {
 	kill(o->pid, SIGKILL);
 	waitpid(o->pid, NULL, 0);
-	close(o->out);
+	let_go(o);
 	o->pid = 0;
 }
 

@@ -71,6 +71,7 @@ struct odxd {
 	pid_t pid;
 	int out;	    /* its standard output */
 	char err_path[256]; /* its standard error  */
+	int decoy;	    /* a connection, or -1 */
 	char portal[64];    /* 127.0.0.1:PORT      */
 	char said[4096];    /* all lines up to "ready" */
 	char name[16];

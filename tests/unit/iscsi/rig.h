@@ -32,7 +32,10 @@ struct rig {
 	pthread_t thread;
 };
 
-/* Limits as tests like them: small, short times. */
+/*
+ * Limits as tests like them: small, short times; as many reactors as RIG_REACTORS in the
+ * environment says and no connection on the first, or one.
+ */
 void rig_init(struct rig *r);
 void rig_start(struct rig *r);
 /* Stops with @grace_ms and frees all; everything must be back (asserted inside). */

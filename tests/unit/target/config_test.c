@@ -53,7 +53,7 @@ static void test_everything(void)
 	int r = load(
 		&cfg,
 		"portals = {\"127.0.0.1:0\", \"[::1]:3260,65535\"}\n"
-		"log-level = debug\n"
+		"log-level = debug reactors = 5\n"
 		"limits { max-connections = 7 memory = 32M login-timeout = \"2m\"\n"
 		"         nop-interval = 0 }\n"
 		"discovery { chap { user = d secret = \"abcdefghijkl\" } }\n" HEAD
@@ -80,6 +80,7 @@ static void test_everything(void)
 	CU_ASSERT_STRING_EQUAL(cfg.portals.v[1], "[::1]:3260,65535");
 	CU_ASSERT_EQUAL(cfg.log_level, LEVEL_DEBUG);
 	CU_ASSERT_EQUAL(cfg.limits.max_connections, 7);
+	CU_ASSERT_EQUAL(cfg.limits.reactors, 5);
 	CU_ASSERT_EQUAL(cfg.limits.max_sessions, iscsi_limits_defaults.max_sessions);
 	CU_ASSERT_EQUAL(cfg.limits.arena_bytes, 32u << 20);
 	CU_ASSERT_EQUAL(cfg.limits.login_timeout_s, 120);
@@ -179,6 +180,14 @@ static void test_range(void)
 	CU_ASSERT(refused("limits { max-sessions = 65537 }",
 			  ":1: max-sessions = \"65537\": must be 1 to 65536"));
 	CU_ASSERT(refused("limits { max-sessions = 0 }", ":1: max-sessions"));
+	CU_ASSERT_EQUAL(load(&cfg, "reactors = 64"), 0);
+	CU_ASSERT_EQUAL(cfg.limits.reactors, 64);
+	CU_ASSERT_EQUAL(config_set_reactors(&cfg, "65", err, sizeof(err)), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(err, "--reactors: reactors = \"65\": must be 0 to 64");
+	CU_ASSERT_EQUAL(config_set_reactors(&cfg, "0", err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(cfg.limits.reactors, 0);
+	config_done(&cfg);
+	CU_ASSERT(refused("reactors = 65", ":1: reactors = \"65\": must be 0 to 64"));
 	CU_ASSERT_EQUAL(load(&cfg, HEAD "copy { chunk = 4096 rate = 1M } lun 255 { path = x } }"),
 			0);
 	CU_ASSERT_EQUAL(cfg.targets[0].copy.rate, 1 << 20);
