@@ -179,10 +179,10 @@ static int block_signals(struct odxd *d)
 	return 0;
 }
 
-/* A descriptor for each connection and LUN, and some to spare. */
+/* A descriptor for each connection, two for each reactor, those of the LUNs, some to spare. */
 static void raise_descriptor_limit(const struct config *cfg)
 {
-	rlim_t want = cfg->limits.max_connections + 128;
+	rlim_t want = cfg->limits.max_connections + 2 * cfg->limits.reactors + 128;
 	struct rlimit lim;
 
 	for (unsigned i = 0; i < cfg->ntargets; i++)
@@ -219,8 +219,9 @@ static int start_base(struct odxd *d)
 	d->env.load = &d->load;
 	r = iscsi_server_new(&d->server, &d->env, &cfg->limits);
 	if (r < 0)
-		return complain("cannot start the portal: %s; limits.memory is %zu bytes",
-				strerror(-r), cfg->limits.arena_bytes);
+		return complain(
+			"cannot start the portal: %s; limits.memory is %zu bytes, reactors is %u",
+			strerror(-r), cfg->limits.arena_bytes, cfg->limits.reactors);
 	return 0;
 }
 
