@@ -2,6 +2,8 @@
 #include "sidecar.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +13,10 @@
 #include "scratch.h"
 
 #define WORD_BITS 64u
+#define PUNCH_MAX 1024u /* slots at once */
 
 static void linger_over(struct ring_timer *timer);
+static void punch(struct sidecar *sc);
 
 static uint32_t map_words(const struct sidecar *sc)
 {
@@ -38,9 +42,12 @@ int sidecar_init(struct sidecar *sc, const struct bs_env *env, const char *dir, 
 
 void sidecar_done(struct sidecar *sc)
 {
-	assert(sc->used == 0 && !sc->opening);
+	assert(sc->used == 0 && !sc->opening && !sc->first);
 	ring_timer_cancel(sc->env.ring, &sc->linger);
+	if (sc->punching)
+		aux_take_back(sc->env.aux, &sc->job);
 	bs_close(sc->file);
+	free(sc->stale);
 	free(sc->map);
 	free(sc->dir);
 	free(sc->fault);
@@ -64,7 +71,9 @@ int sidecar_take(struct sidecar *sc, uint32_t *ret_slot)
 		return -ENOSPC;
 	if (!sc->map)
 		sc->map = calloc(words, sizeof(*sc->map));
-	if (!sc->map)
+	if (!sc->stale)
+		sc->stale = calloc(words, sizeof(*sc->stale));
+	if (!sc->map || !sc->stale)
 		return -ENOMEM;
 	(void)quota_take(total_of(sc), SIDECAR_SLOT);
 	/* All below the hint are in use. */
@@ -73,6 +82,7 @@ int sidecar_take(struct sidecar *sc, uint32_t *ret_slot)
 	*ret_slot = w * WORD_BITS + (uint32_t)__builtin_ctzll(~sc->map[w]);
 	assert(*ret_slot < sc->nslots);
 	sc->map[w] |= 1ull << (*ret_slot % WORD_BITS);
+	sc->stale[w] &= ~(1ull << (*ret_slot % WORD_BITS));
 	sc->hint = *ret_slot;
 	sc->used++;
 	return 0;
@@ -84,11 +94,71 @@ void sidecar_put(struct sidecar *sc, uint32_t slot)
 
 	assert(slot < sc->nslots && (sc->map[slot / WORD_BITS] & bit));
 	sc->map[slot / WORD_BITS] &= ~bit;
+	sc->stale[slot / WORD_BITS] |= bit;
 	if (slot < sc->hint)
 		sc->hint = slot;
 	quota_put(total_of(sc), SIDECAR_SLOT);
-	if (--sc->used == 0)
+	sc->used--;
+	if (!sc->linger.armed)
 		ring_timer_set(sc->env.ring, &sc->linger, SIDECAR_LINGER_NS);
+}
+
+/* On an aux thread.  If it fails the space comes back with the end of the file. */
+static void punch_work(struct aux_job *job)
+{
+	const struct sidecar *sc = container_of(job, struct sidecar, job);
+
+	(void)fallocate(sc->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)sc->punch_from * SIDECAR_SLOT, (off_t)sc->punch_n * SIDECAR_SLOT);
+}
+
+/* Slots @from on, at most PUNCH_MAX, that are stale: how many. */
+static uint32_t take_stale(struct sidecar *sc, uint32_t *ret_from)
+{
+	uint32_t words = map_words(sc), w = 0, n = 0, from;
+
+	while (w < words && sc->stale[w] == 0)
+		w++;
+	if (w == words)
+		return 0;
+	from = w * WORD_BITS + (uint32_t)__builtin_ctzll(sc->stale[w]);
+	for (uint32_t i = from; i < sc->nslots && n < PUNCH_MAX; i++, n++) {
+		uint64_t bit = 1ull << (i % WORD_BITS);
+
+		if (!(sc->stale[i / WORD_BITS] & bit))
+			break;
+		sc->stale[i / WORD_BITS] &= ~bit;
+	}
+	*ret_from = from;
+	return n;
+}
+
+static void resubmit(struct sidecar *sc, int res);
+
+static void punched(struct aux_job *job)
+{
+	struct sidecar *sc = container_of(job, struct sidecar, job);
+
+	sc->punching = false;
+	resubmit(sc, 0);
+	if (sc->used)
+		punch(sc);
+	else if (!sc->linger.armed)
+		ring_timer_set(sc->env.ring, &sc->linger, SIDECAR_LINGER_NS);
+}
+
+/* Gives back the space of slots that nobody uses, one row of them after the other. */
+static void punch(struct sidecar *sc)
+{
+	sc->punch_n = take_stale(sc, &sc->punch_from);
+	if (!sc->punch_n)
+		return;
+	sc->punching = true;
+	sc->job.kind = AUX_KEEP;
+	sc->job.work = punch_work;
+	sc->job.done = punched;
+	sc->job.ring = sc->env.ring;
+	aux_submit(sc->env.aux, &sc->job);
 }
 
 /* A cancelled rod's reader may still be at it. */
@@ -96,8 +166,12 @@ static void linger_over(struct ring_timer *timer)
 {
 	struct sidecar *sc = container_of(timer, struct sidecar, linger);
 
-	if (sc->used || !sc->file)
+	if (!sc->file || sc->punching)
 		return;
+	if (sc->used) {
+		punch(sc);
+		return;
+	}
 	if (!bs_idle(sc->file)) {
 		ring_timer_set(sc->env.ring, &sc->linger, SIDECAR_LINGER_NS);
 		return;
@@ -107,6 +181,7 @@ static void linger_over(struct ring_timer *timer)
 	else
 		scratch_close(sc->file);
 	sc->file = NULL;
+	memset(sc->stale, 0, map_words(sc) * sizeof(*sc->stale));
 }
 
 /* On an aux thread. */
@@ -131,7 +206,6 @@ static int open_file(struct sidecar *sc)
 
 	if (r >= 0)
 		r = scratch_open(&file, sc->fd, (uint64_t)sc->nslots * SIDECAR_SLOT, &sc->env);
-	sc->fd = -1;
 	if (r >= 0 && sc->fault) {
 		struct backstore *plain = file;
 
@@ -145,30 +219,43 @@ static int open_file(struct sidecar *sc)
 	return 0;
 }
 
-static void open_done(struct aux_job *job)
+/* Those that waited, whose places are told already; @res < 0: there is no file. */
+static void resubmit(struct sidecar *sc, int res)
 {
-	struct sidecar *sc = container_of(job, struct sidecar, job);
 	struct io *io = sc->first;
-	int r = open_file(sc);
 
-	sc->opening = false;
 	sc->first = sc->last = NULL;
 	while (io) {
 		struct io *next = io->next;
 
-		if (r < 0)
-			io->done(io, r);
+		if (res < 0)
+			io->done(io, res);
 		else
 			bs_submit(sc->file, io);
 		io = next;
 	}
 }
 
+static void open_done(struct aux_job *job)
+{
+	struct sidecar *sc = container_of(job, struct sidecar, job);
+	int r = open_file(sc);
+
+	sc->opening = false;
+	resubmit(sc, r);
+}
+
+/* Its space is being given back: who writes there waits for that. */
+static bool is_punched(const struct sidecar *sc, uint32_t slot)
+{
+	return sc->punching && slot >= sc->punch_from && slot - sc->punch_from < sc->punch_n;
+}
+
 void sidecar_submit(struct sidecar *sc, uint32_t slot, struct io *io)
 {
 	assert(slot < sc->nslots && range_within(io->off, io->len, SIDECAR_SLOT));
 	io->off += (uint64_t)slot * SIDECAR_SLOT;
-	if (sc->file) {
+	if (sc->file && !is_punched(sc, slot)) {
 		bs_submit(sc->file, io);
 		return;
 	}
@@ -178,9 +265,10 @@ void sidecar_submit(struct sidecar *sc, uint32_t slot, struct io *io)
 	else
 		sc->first = io;
 	sc->last = io;
-	if (sc->opening)
+	if (sc->opening || sc->file)
 		return;
 	sc->opening = true;
+	sc->job.kind = AUX_SHORT;
 	sc->job.work = open_work;
 	sc->job.done = open_done;
 	sc->job.ring = sc->env.ring;

@@ -2,7 +2,7 @@
 /*
  * The sidecar of a backstore: a file without a name that holds the chunks saved for
  * rods, in slots.  It is made when the first slot is written, and goes soon after the
- * last one was given back.  Home thread.
+ * last one was given back; until then the space of those given back is. Home thread.
  */
 #ifndef BACKSTORE_SIDECAR_H
 #define BACKSTORE_SIDECAR_H
@@ -11,7 +11,7 @@
 #include "quota.h"
 
 #define SIDECAR_SLOT	  (64u << 10)
-#define SIDECAR_LINGER_NS 100000000ull /* how long an empty one stays */
+#define SIDECAR_LINGER_NS 100000000ull /* how long an empty one, or an empty slot, stays */
 
 struct sidecar {
 	struct bs_env env;
@@ -19,13 +19,16 @@ struct sidecar {
 	char *fault;	 /* for tests: faults of the file, see fault.h */
 	uint32_t nslots; /* the limit */
 	uint32_t used, hint;
-	uint64_t *map; /* a bit for each slot in use */
+	uint64_t *map;	 /* a bit for each slot in use */
+	uint64_t *stale; /* and for each that is not, but may have space */
 	struct backstore *file;
 	bool opening;
-	int fd; /* what the aux thread has made */
+	int fd; /* the file's; while it is made, what the aux thread says */
 	struct aux_job job;
-	struct io *first, *last; /* wait until it is open */
+	struct io *first, *last; /* wait until it is open, or until their slots are punched out */
 	struct ring_timer linger;
+	bool punching; /* on an aux thread: so many slots from there on */
+	uint32_t punch_from, punch_n;
 };
 
 /* At most @bytes, and what env->totals leaves.  Strings are copied.  -ENOMEM. */

@@ -149,6 +149,83 @@ static void an_empty_one_is_given_back_and_made_anew(void)
 	finish();
 }
 
+/* Of the file, as far as it has any. */
+static uint64_t space(void)
+{
+	struct stat st;
+
+	CU_ASSERT_EQUAL(fsync(sc.fd), 0);
+	CU_ASSERT_EQUAL(fstat(sc.fd, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* While others stay, and are as they were; who takes one meanwhile is not hurt. */
+static void space_of_a_slot_comes_back(const char *dir, const char *fault)
+{
+	uint32_t slots[SLOTS];
+	uint64_t full;
+
+	fixture_init(&fx);
+	start(dir ? fx.dir : NULL, fault);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[i]), 0);
+		fill_pattern(a, SIDECAR_SLOT, 0, slots[i]);
+		CU_ASSERT_EQUAL(slot_io(slots[i], IO_WRITE, 0, a, SIDECAR_SLOT), 0);
+	}
+	full = space();
+	CU_ASSERT(full >= SLOTS * SIDECAR_SLOT);
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (i % 10)
+			sidecar_put(&sc, slots[i]);
+	/* taken again at the very moment when their space goes */
+	for (unsigned ms = 0; ms < 3000 && !sc.punching; ms++)
+		run_for(&fx, 1);
+	CU_ASSERT(sc.punching);
+	for (unsigned i = 1; i < SLOTS; i += 10) {
+		CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[i]), 0);
+		fill_pattern(a, SIDECAR_SLOT, 0, 1000 + slots[i]);
+		CU_ASSERT_EQUAL(slot_io(slots[i], IO_WRITE, 0, a, SIDECAR_SLOT), 0);
+	}
+	run_for(&fx, 3 * SIDECAR_LINGER_NS / 1000000);
+	CU_ASSERT(space() <= full / 4);
+	CU_ASSERT_PTR_NOT_NULL(sc.file);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		if (i % 10 > 1)
+			continue;
+		fill_pattern(a, SIDECAR_SLOT, 0, (i % 10 ? 1000 : 0) + slots[i]);
+		CU_ASSERT_EQUAL(slot_io(slots[i], IO_READ, 0, b, SIDECAR_SLOT), 0);
+		CHECK_BYTES(b, SIDECAR_SLOT, a, SIDECAR_SLOT);
+		sidecar_put(&sc, slots[i]);
+	}
+	finish();
+}
+
+static void space_of_a_slot_comes_back_while_others_stay(void)
+{
+	space_of_a_slot_comes_back("dir", NULL);
+	space_of_a_slot_comes_back(NULL, NULL);
+	space_of_a_slot_comes_back("dir", "short:2+again:2");
+}
+
+/* Given up in the middle of it. */
+static void it_may_end_while_space_is_given_back(void)
+{
+	uint32_t slots[20];
+
+	fixture_init(&fx);
+	start(fx.dir, NULL);
+	for (unsigned i = 0; i < COUNT(slots); i++) {
+		CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[i]), 0);
+		CU_ASSERT_EQUAL(slot_io(slots[i], IO_WRITE, 0, a, SIDECAR_SLOT), 0);
+	}
+	for (unsigned i = 1; i < COUNT(slots); i++)
+		sidecar_put(&sc, slots[i]);
+	for (unsigned ms = 0; ms < 3000 && !sc.punching; ms++)
+		run_for(&fx, 1);
+	sidecar_put(&sc, slots[0]);
+	finish();
+}
+
 static void a_place_that_cannot_be_used_is_an_error_of_the_transfer(void)
 {
 	uint32_t slot, other;
@@ -181,6 +258,9 @@ int main(int argc, char **argv)
 		{ "at the limits and one above", at_the_limit_and_one_above },
 		{ "an empty one is given back, and made anew",
 		  an_empty_one_is_given_back_and_made_anew },
+		{ "space of a slot comes back while others stay",
+		  space_of_a_slot_comes_back_while_others_stay },
+		{ "it may end while space is given back", it_may_end_while_space_is_given_back },
 		{ "a place that cannot be used is an error of the transfer",
 		  a_place_that_cannot_be_used_is_an_error_of_the_transfer },
 		TEST_END,

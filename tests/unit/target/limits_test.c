@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tokens may have: in all, over one LUN, of one initiator; at each limit and above. */
 #include "core.h"
+#include "lu_impl.h"
 
+#include <dirent.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,6 +184,79 @@ static void saved_for_a_lun(void)
 	core_done(&c);
 }
 
+static unsigned open_files(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* POPULATE TOKEN with an inactivity timeout, then a write to what it holds. */
+static void take_and_write(uint32_t timeout_s, uint8_t token[ROD_TOKEN_LEN])
+{
+	const struct tpc_range r = { 0, 4 * IN_CHUNK };
+	struct tpc_result res;
+
+	CHECK_GOOD(core_pt(&c, 0, LUN_KEPT, 7, timeout_s, &r, 1));
+	CHECK_GOOD(core_rrti(&c, 0, LUN_KEPT, 7, 1024, &res));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(res.token);
+	memcpy(token, res.token, ROD_TOKEN_LEN);
+	for (unsigned i = 0; i < 4; i++)
+		core_write(&c, LUN_KEPT, i * IN_CHUNK, 1, 0x22);
+}
+
+/* As an operator does, or a medium that goes. */
+static void cancel_all(void)
+{
+	struct lu *lu = target_lu(c.target, LUN_KEPT);
+
+	token_cancel_all(lu->env.tokens, lu->bs);
+}
+
+enum death { EXPIRED, DELETED, CANCELLED };
+
+/* Memory, room in the sidecar, the sidecar itself. */
+static void given_back_at_once(void)
+{
+	const struct token_config cfg = { .max_tokens = 100, .max_tombstones = 1 };
+	const struct bs_totals *totals;
+	struct mallinfo2 before = { 0 };
+	uint8_t token[ROD_TOKEN_LEN];
+	unsigned files = 0;
+
+	begin(&cfg, 0);
+	totals = target_bs_env(c.target)->totals;
+	for (unsigned round = 0; round < 12; round++) {
+		enum death how = round % 3;
+
+		take_and_write(how == EXPIRED ? 1 : 60, token);
+		CU_ASSERT_EQUAL(totals->saved.used, 4 * CHUNK);
+		if (how == EXPIRED) {
+			core_sleep(&c, 1100);
+		} else if (how == DELETED) {
+			CU_ASSERT_EQUAL(use(0, token, true), 0);
+		} else {
+			cancel_all();
+		}
+		CU_ASSERT_EQUAL(totals->saved.used, 0);
+		CU_ASSERT_EQUAL(use(0, token, false), how == EXPIRED   ? 0x52307u
+						      : how == DELETED ? 0x52309u
+								       : 0x52308u);
+		core_sleep(&c, 250);
+		if (round == 5) { /* what is made once is there */
+			before = mallinfo2();
+			files = open_files();
+		}
+	}
+	CU_ASSERT_EQUAL(open_files(), files);
+	CU_ASSERT(mallinfo2().uordblks <= before.uordblks + 512);
+	core_done(&c);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -191,6 +267,8 @@ int main(int argc, char **argv)
 		  "5/55/0C",
 		  saved_for_an_initiator },
 		{ "data saved in all: above the limit 5/23/08, a new token 5/55/0C", saved_in_all },
+		{ "what a token had is given back when it expires, is deleted, is cancelled",
+		  given_back_at_once },
 		{ "data saved for a LUN: at the limit a new token is 5/55/0C", saved_for_a_lun },
 		TEST_END,
 	};
