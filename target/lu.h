@@ -39,6 +39,8 @@ extern const struct lu_tpc_config lu_tpc_defaults;
  * and the reason in @err.
  */
 bool lu_tpc_check(const struct lu_tpc_config *cfg, uint32_t block_size, char *err, size_t err_cap);
+/* What no other setting contradicts, but Windows cannot live with; NULL: nothing. */
+const char *lu_tpc_unsound(const struct lu_tpc_config *cfg);
 
 struct lu_config {
 	uint16_t lun;

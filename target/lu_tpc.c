@@ -89,6 +89,15 @@ bool lu_tpc_check(const struct lu_tpc_config *c, uint32_t block_size, char *err,
 	return true;
 }
 
+const char *lu_tpc_unsound(const struct lu_tpc_config *c)
+{
+	if (c->enabled && c->deadline_ms >= 4000)
+		return "deadline is 4 s or more: Windows wants a copy command to end before that";
+	if (c->enabled && c->default_timeout_s < 10)
+		return "default-timeout is below 10 s: tokens may expire in the middle of a copy";
+	return NULL;
+}
+
 /* ---- judging ---- */
 
 static uint64_t least(uint64_t a, uint64_t b)

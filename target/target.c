@@ -214,6 +214,8 @@ int target_add_lu(struct target *t, struct backstore *bs, const struct lu_config
 	}
 	if (!lu_tpc_check(&c.tpc, c.block_size, err, err_cap))
 		return -EINVAL;
+	if (lu_tpc_unsound(&c.tpc))
+		log_warn("LUN %u: odx: %s", c.lun, lu_tpc_unsound(&c.tpc));
 	if (!c.serial) {
 		snprintf(lun, sizeof(lun), "%u", c.lun);
 		derive(t->name, lun, id);

@@ -284,7 +284,7 @@ static const struct cause causes[] = {
 	/* RRTI speaks of the one that runs, 12h, which Windows takes for a failure. */
 	{ "5/00/16 the list identifier of a copy that runs, WUT", "", ",fault=write-delay:1000",
 	  true, run_next_id_at_destination, NULL, NT_UNSUCCESSFUL, 1, false },
-	{ "7/27/02 a write-protected destination", "", "", true, protect_destination,
+	{ "7/27/00 a write-protected destination", "", "", true, protect_destination,
 	  free_destination, NT_IO_DEVICE_ERROR, 1, false },
 	{ "B/55/03 a full destination", "", ",fault=enospc:0", true, NULL, NULL,
 	  NT_INSUFFICIENT_RESOURCES, 1, true },

@@ -532,6 +532,23 @@ static void sizes_of_nothing(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(size_check(0, 129, 128), "optimal is above token-covers"));
 }
 
+static void unsound(void)
+{
+	struct lu_tpc_config c = lu_tpc_defaults;
+
+	CU_ASSERT_PTR_NULL(lu_tpc_unsound(&c));
+	c.deadline_ms = 3999;
+	c.default_timeout_s = 10;
+	CU_ASSERT_PTR_NULL(lu_tpc_unsound(&c));
+	c.deadline_ms++;
+	CU_ASSERT_PTR_NOT_NULL(strstr(lu_tpc_unsound(&c), "deadline"));
+	c.deadline_ms--;
+	c.default_timeout_s--;
+	CU_ASSERT_PTR_NOT_NULL(strstr(lu_tpc_unsound(&c), "default-timeout"));
+	c.enabled = false;
+	CU_ASSERT_PTR_NULL(lu_tpc_unsound(&c));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -561,6 +578,7 @@ int main(int argc, char **argv)
 		{ "limits that contradict each other are refused", contradictions },
 		{ "sizes of 0 are no limits; what contradicts is refused, with the reason",
 		  sizes_of_nothing },
+		{ "limits that Windows cannot live with are told", unsound },
 		TEST_END,
 	};
 
