@@ -103,7 +103,7 @@ static void both_5(void)
 
 static void late_writes(void)
 {
-	check_pace(64 * MIB, "", ",fault=rate:20M+write-delay:400");
+	check_pace(32 * MIB, "", ",fault=rate:20M+write-delay:400");
 }
 
 int main(int argc, char **argv)

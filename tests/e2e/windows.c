@@ -63,8 +63,9 @@ static void hear(struct initiator *in, unsigned i, struct ended *ret)
 
 void ways_to_end(struct ended ret[WAYS_TO_END])
 {
-	/* A token has 1 MiB at most, which takes half a second to write. */
-	struct bench b = bench_start(SIZE, ",odx.token-covers=1M,odx.optimal=1M", ",fault=rate:2M");
+	/* A token has 1 MiB at most, which takes four seconds to write. */
+	struct bench b =
+		bench_start(SIZE, ",odx.token-covers=1M,odx.optimal=1M", ",fault=rate:256K");
 	struct tpc_range mib = RANGE(0, 2048), more = RANGE(0, 2049), none = RANGE(SIZE / 512, 1);
 	struct tpc_range eight = RANGE(64, 8);
 	uint8_t token[ROD_TOKEN_LEN], list[TPC_WUT_HEADER + TPC_RANGE_LEN];

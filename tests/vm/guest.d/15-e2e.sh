@@ -36,6 +36,6 @@ e2e_stop() {
 fresh
 # shellcheck disable=SC2119 # no LUN yet
 portal
-host e2e token_rules token_life copy
+host e2e token_rules token_life copy windows_target windows_writes windows_silent
 e2e_stop
 check "the runner lives" runner_pid
