@@ -283,11 +283,27 @@ static void put_rod_features(struct writer *w, const struct lu_info *lu)
 	wr_zero(w, 8);
 }
 
-static void put_rod_type(struct writer *w, uint32_t type, uint8_t flags)
+static void put_rod_type(struct writer *w, uint32_t type, uint8_t flags, uint32_t preference)
 {
 	wr_be32(w, type);
 	wr_u8(w, flags);
-	wr_zero(w, ROD_TYPE_ENTRY_LEN - 5);
+	wr_zero(w, 1);
+	wr_be16(w, (uint16_t)preference);
+	wr_zero(w, ROD_TYPE_ENTRY_LEN - 8);
+}
+
+/*
+ * PREFERENCE INDICATOR, all zero or of all types together FFFFh.  One type that PT makes is
+ * no choice; several share it, and what is left over goes to the first, which PT makes when
+ * it is free to choose.  The zero token, which it never makes, has none.
+ */
+static uint32_t preference(size_t i, size_t n)
+{
+	uint32_t share = 0xffffu / (uint32_t)n;
+
+	if (n == 1)
+		return 0;
+	return i == 0 ? 0xffffu - share * (uint32_t)(n - 1) : share;
 }
 
 static void put_rod_types(struct writer *w, const struct lu_info *lu)
@@ -303,8 +319,8 @@ static void put_rod_types(struct writer *w, const struct lu_info *lu)
 	wr_be16(w, 0);
 	wr_be16(w, (uint16_t)(ROD_TYPE_ENTRY_LEN * (n + 1)));
 	for (size_t i = 0; i < n; i++)
-		put_rod_type(w, l->rod_types[i], TOKEN_IN | TOKEN_OUT);
-	put_rod_type(w, ROD_TYPE_ZERO, TOKEN_IN);
+		put_rod_type(w, l->rod_types[i], TOKEN_IN | TOKEN_OUT, preference(i, n));
+	put_rod_type(w, ROD_TYPE_ZERO, TOKEN_IN, 0);
 }
 
 static uint8_t log2_floor(uint32_t v)

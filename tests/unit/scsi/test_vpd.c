@@ -217,6 +217,31 @@ static void tpc_descriptors_are_in_order(void)
 	}
 }
 
+/* wire-format 5.2, 0108h: all zero, or FFFFh together. */
+static void preferences_sum_up(void)
+{
+	for (unsigned n = 1; n <= 4; n++) {
+		struct lu_info lu = sample_lu();
+		unsigned sum = 0, at = 4, last = 0x10000;
+
+		for (unsigned t = 0; t < 4; t++)
+			lu.limits.rod_types[t] = t < n ? ROD_TYPE_PIT_DEFAULT + t : 0;
+		encode(0x8f, &lu);
+		while (get_be16(page + at) != 0x0108)
+			at += get_be16(page + at + 2) + 4u;
+		CU_ASSERT_EQUAL(get_be16(page + at + 6), 64 * (n + 1));
+		for (unsigned t = 0; t <= n; t++) {
+			unsigned p = get_be16(page + at + 8 + 64 * t + 6);
+
+			CU_ASSERT_TRUE(p <= last);
+			last = p;
+			sum += p;
+		}
+		CU_ASSERT_EQUAL(sum, n > 1 ? 0xffff : 0);
+		CU_ASSERT_EQUAL(last, 0); /* the zero token */
+	}
+}
+
 static void sizes_are_whole_blocks(void)
 {
 	struct lu_info lu = sample_lu();
@@ -242,6 +267,7 @@ static const struct test tests[] = {
 	{ "page 8Fh byte by byte", third_party_copy_page },
 	{ "8Fh descriptors ascend, multiples of four, within 1020 bytes",
 	  tpc_descriptors_are_in_order },
+	{ "PREFERENCE INDICATORs are FFFFh together, or nothing", preferences_sum_up },
 	{ "0000h and 0106h agree when limits are not whole blocks", sizes_are_whole_blocks },
 	TEST_END,
 };

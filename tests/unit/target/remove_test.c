@@ -200,6 +200,103 @@ static void grows(void)
 	unlink(path);
 }
 
+/* A file that keeps the data of its tokens, its last chunk of 64 KiB half there. */
+struct kept {
+	struct core c;
+	char path[32];
+	int fd;
+	struct backstore *bs;
+	uint8_t token[ROD_TOKEN_LEN];
+};
+#define KEPT_SIZE ((1u << 20) - (32u << 10))
+
+static void kept_init(struct kept *k)
+{
+	struct lu_config lc = { .lun = 9, .block_size = 512, .tpc = lu_tpc_defaults };
+	const struct tpc_range tail[] = { { KEPT_SIZE / 512 - 80, 80 } };
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY);
+	struct bs_config bc = { .path = k->path, .block_size = 512 };
+	char err[256] = "";
+
+	core_init(&k->c, NULL, 0);
+	strcpy(k->path, "/tmp/odx-kept-XXXXXX");
+	k->fd = mkstemp(k->path);
+	CU_ASSERT_TRUE_FATAL(k->fd >= 0);
+	CU_ASSERT_EQUAL(ftruncate(k->fd, KEPT_SIZE), 0);
+	CU_ASSERT_EQUAL_FATAL(bs_open(&k->bs, &bc, target_bs_env(k->c.target), err, sizeof(err)),
+			      0);
+	CU_ASSERT_EQUAL(target_add_lu(k->c.target, k->bs, &lc, err, sizeof(err)), 0);
+	core_luns_known(&k->c);
+	CHECK_KCQ(core_cmd(&k->c, 0, 9, &tur, NULL, 0), 0x62900);
+	core_write(&k->c, 9, KEPT_SIZE / 512 - 80, 80, 0x11);
+	core_token(&k->c, 9, tail, 1, k->token);
+	/* One of its chunks is saved, the other is not. */
+	core_write(&k->c, 9, KEPT_SIZE / 512 - 80, 1, 0x22);
+	CU_ASSERT_TRUE(target_bs_env(k->c.target)->totals->saved.used > 0);
+}
+
+static void kept_done(struct kept *k)
+{
+	core_done(&k->c);
+	close(k->fd);
+	unlink(k->path);
+}
+
+static unsigned use_kept(struct kept *k, bool del)
+{
+	const struct tpc_range to[] = { { 200, 80 } };
+
+	return kcq(core_wut(&k->c, 0, LUN_B, 1, k->token, 0, del, to, 1));
+}
+
+static void grows_under_a_token(void)
+{
+	struct scsi_cdb tur = cdb_of(CMD_TEST_UNIT_READY);
+	struct kept k;
+	char err[256];
+
+	kept_init(&k);
+	CU_ASSERT_EQUAL(ftruncate(k.fd, 2 << 20), 0);
+	CU_ASSERT_EQUAL(target_grow_lu(k.c.target, 9, 2 << 20, err, sizeof(err)), 0);
+	CHECK_KCQ(core_cmd(&k.c, 0, 9, &tur, NULL, 0), 0x62a09);
+	/* Both sides of the old end, which lies within a chunk. */
+	core_write(&k.c, 9, KEPT_SIZE / 512 - 1, 2, 0x33);
+	CU_ASSERT_EQUAL(use_kept(&k, false), 0);
+	CU_ASSERT_TRUE(core_holds(&k.c, LUN_B, 200, 80, 0x11));
+	CU_ASSERT_TRUE(core_holds(&k.c, 9, KEPT_SIZE / 512 - 1, 2, 0x33));
+	CU_ASSERT_EQUAL(use_kept(&k, true), 0);
+	CU_ASSERT_EQUAL(target_bs_env(k.c.target)->totals->saved.used, 0);
+	kept_done(&k);
+}
+
+static void shrinks_under_a_token(void)
+{
+	struct kept k;
+
+	kept_init(&k);
+	CU_ASSERT_EQUAL(ftruncate(k.fd, 512 << 10), 0);
+	core_sleep(&k.c, 1200);
+	CU_ASSERT_EQUAL(use_kept(&k, false), 0x52308);
+	CU_ASSERT_EQUAL(target_bs_env(k.c.target)->totals->saved.used, 0);
+	kept_done(&k);
+}
+
+static void goes_away_under_a_token(void)
+{
+	struct removal m;
+	struct kept k;
+
+	kept_init(&k);
+	start(&m, &k.c, 9);
+	core_run_until(&k.c, &m.over);
+	CU_ASSERT_EQUAL(m.err, 0);
+	core_luns_known(&k.c);
+	CU_ASSERT_EQUAL(use_kept(&k, false), 0x52308);
+	CU_ASSERT_EQUAL(target_bs_env(k.c.target)->totals->saved.used, 0);
+	CU_ASSERT_EQUAL(target_bs_env(k.c.target)->totals->cloned.used, 0);
+	kept_done(&k);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -210,6 +307,10 @@ int main(int argc, char **argv)
 		{ "the source of a running copy: the copy ends with its honest count",
 		  source_of_a_copy },
 		{ "a LUN grows when its file has: 6/2A/09 for everybody, else a reason", grows },
+		{ "a token keeps its data while its LUN grows", grows_under_a_token },
+		{ "a LUN that became smaller takes its tokens with it, and what was saved",
+		  shrinks_under_a_token },
+		{ "so does one that is removed", goes_away_under_a_token },
 		TEST_END,
 	};
 
