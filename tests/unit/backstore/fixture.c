@@ -161,6 +161,32 @@ int do_io(struct fixture *f, struct backstore *bs, enum io_op op, uint64_t off, 
 	return t.res;
 }
 
+static void holdup_work(struct aux_job *job)
+{
+	while (!atomic_load(&OF(job, struct holdup, job)->go))
+		usleep(100);
+}
+
+static void holdup_over(struct aux_job *job)
+{
+	OF(job, struct holdup, job)->over = true;
+}
+
+void hold_up(struct fixture *f, struct holdup *h)
+{
+	*h = (struct holdup) { .job = { .kind = AUX_KEEP,
+					.work = holdup_work,
+					.done = holdup_over,
+					.ring = f->ring } };
+	aux_submit(f->aux, &h->job);
+}
+
+void let_go(struct fixture *f, struct holdup *h)
+{
+	atomic_store(&h->go, true);
+	run_until(f, &h->over);
+}
+
 struct capture_wait {
 	struct capture c;
 	int res;

@@ -6,6 +6,8 @@
 #ifndef TESTS_BACKSTORE_FIXTURE_H
 #define TESTS_BACKSTORE_FIXTURE_H
 
+#include <stdatomic.h>
+
 #include "backstore.h"
 #include "copy.h"
 #include "rod.h"
@@ -34,6 +36,15 @@ const char *fixture_path(struct fixture *f, const char *name);
 void run_until(struct fixture *f, const bool *flag);
 /* Runs the ring for @ms milliseconds. */
 void run_for(struct fixture *f, unsigned ms);
+
+/* Holds up the aux jobs of AUX_KEEP, of which two threads do one at a time. */
+struct holdup {
+	struct aux_job job;
+	atomic_bool go;
+	bool over;
+};
+void hold_up(struct fixture *f, struct holdup *h);
+void let_go(struct fixture *f, struct holdup *h); /* waits for its end */
 
 /* An io with its outcome; bs_submit it as &x.io after tio_set. */
 struct tio {

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -393,33 +392,6 @@ static void blocks_are_grafted_where_they_lie_alike(void)
 	free(want);
 }
 
-/* Holds up all cloning until it is let go. */
-struct holdup {
-	struct aux_job job;
-	atomic_bool go;
-	bool over;
-};
-
-static void holdup_work(struct aux_job *job)
-{
-	while (!atomic_load(&((struct holdup *)job)->go))
-		usleep(100);
-}
-
-static void holdup_over(struct aux_job *job)
-{
-	((struct holdup *)job)->over = true;
-}
-
-static void hold_up(struct holdup *h)
-{
-	*h = (struct holdup) { .job = { .kind = AUX_KEEP,
-					.work = holdup_work,
-					.done = holdup_over,
-					.ring = fx.ring } };
-	aux_submit(fx.aux, &h->job);
-}
-
 static void start_copy(struct tcopy *t, struct rod *rod, const struct byte_range *to)
 {
 	*t = (struct tcopy) {
@@ -437,15 +409,14 @@ static void a_copy_goes_on_as_soon_as_the_clone_is_there(void)
 
 	if (!start("xfs", (struct bs_config) { .path = NULL }))
 		return;
-	hold_up(&h);
+	hold_up(&fx, &h);
 	rod = capture(0, MIB);
 	start_copy(&t, rod, &to);
 	run_for(&fx, 20);
 	CU_ASSERT(rod_settling(rod) && !t.done && t.c.written == 0);
-	h.go = true;
+	let_go(&fx, &h);
 	run_until(&fx, &t.done);
 	CU_ASSERT(t.err == 0 && t.c.stats.grafted == MIB);
-	run_until(&fx, &h.over);
 	rod_unref(rod);
 	finish();
 }
@@ -462,7 +433,7 @@ static void a_copy_does_not_wait_long_for_a_clone(void)
 
 	if (!start("xfs", (struct bs_config) { .path = NULL }))
 		return;
-	hold_up(&h);
+	hold_up(&fx, &h);
 	rod = capture(0, MIB);
 	/* cancelled while it waits */
 	start_copy(&t, rod, &to);
@@ -494,8 +465,7 @@ static void a_copy_does_not_wait_long_for_a_clone(void)
 	rod_cancel(rod);
 	run_for(&fx, 20);
 	CU_ASSERT(t.done && t.err == -ESTALE && t.c.written == 0);
-	h.go = true;
-	run_until(&fx, &h.over);
+	let_go(&fx, &h);
 	rod_unref(rod);
 	finish();
 }

@@ -159,10 +159,21 @@ static uint64_t space(void)
 	return (uint64_t)st.st_blocks * 512;
 }
 
+/* The job for that is there and does not get on. */
+static void wait_for_punching(struct holdup *h)
+{
+	hold_up(&fx, h);
+	for (unsigned ms = 0; ms < 3000 && !sc.punching; ms++)
+		run_for(&fx, 1);
+	CU_ASSERT(sc.punching);
+}
+
 /* While others stay, and are as they were; who takes one meanwhile is not hurt. */
 static void space_of_a_slot_comes_back(const char *dir, const char *fault)
 {
 	uint32_t slots[SLOTS];
+	struct holdup h;
+	struct tio t;
 	uint64_t full;
 
 	fixture_init(&fx);
@@ -177,11 +188,18 @@ static void space_of_a_slot_comes_back(const char *dir, const char *fault)
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (i % 10)
 			sidecar_put(&sc, slots[i]);
+	wait_for_punching(&h);
 	/* taken again at the very moment when their space goes */
-	for (unsigned ms = 0; ms < 3000 && !sc.punching; ms++)
-		run_for(&fx, 1);
-	CU_ASSERT(sc.punching);
-	for (unsigned i = 1; i < SLOTS; i += 10) {
+	CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[1]), 0);
+	fill_pattern(a, SIDECAR_SLOT, 0, 1000 + slots[1]);
+	tio_set(&t, &fx, IO_WRITE, 0, a, SIDECAR_SLOT);
+	sidecar_submit(&sc, slots[1], &t.io);
+	run_for(&fx, 20);
+	CU_ASSERT_FALSE(t.done);
+	let_go(&fx, &h);
+	run_until(&fx, &t.done);
+	CU_ASSERT_EQUAL(t.res, 0);
+	for (unsigned i = 11; i < SLOTS; i += 10) {
 		CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[i]), 0);
 		fill_pattern(a, SIDECAR_SLOT, 0, 1000 + slots[i]);
 		CU_ASSERT_EQUAL(slot_io(slots[i], IO_WRITE, 0, a, SIDECAR_SLOT), 0);
@@ -211,6 +229,7 @@ static void space_of_a_slot_comes_back_while_others_stay(void)
 static void it_may_end_while_space_is_given_back(void)
 {
 	uint32_t slots[20];
+	struct holdup h;
 
 	fixture_init(&fx);
 	start(fx.dir, NULL);
@@ -220,10 +239,11 @@ static void it_may_end_while_space_is_given_back(void)
 	}
 	for (unsigned i = 1; i < COUNT(slots); i++)
 		sidecar_put(&sc, slots[i]);
-	for (unsigned ms = 0; ms < 3000 && !sc.punching; ms++)
-		run_for(&fx, 1);
+	wait_for_punching(&h);
 	sidecar_put(&sc, slots[0]);
-	finish();
+	sidecar_done(&sc);
+	let_go(&fx, &h);
+	fixture_done(&fx);
 }
 
 static void a_place_that_cannot_be_used_is_an_error_of_the_transfer(void)
