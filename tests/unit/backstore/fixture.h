@@ -10,6 +10,7 @@
 
 #include "backstore.h"
 #include "copy.h"
+#include "mounts.h"
 #include "rod.h"
 #include "test.h"
 
@@ -92,34 +93,6 @@ struct backstore *open_mem(struct fixture *f, uint64_t size, const char *fault);
 enum memory { MEMORY_ALIGNED, MEMORY_ODD, MEMORY_512, MEMORY_ARENA };
 void check_against_model(struct fixture *f, struct backstore *bs, unsigned rounds,
 			 enum memory memory);
-
-/*
- * A loop device over @file with sectors of @sector bytes; false (and the test
- * skipped) where that is not allowed.  Goes away with its last close after
- * loop_done.
- */
-struct loop {
-	int fd;
-	char path[32];
-};
-bool loop_init(struct loop *l, const char *file, unsigned sector);
-void loop_done(struct loop *l);
-/* Mounts a tmpfs of @bytes at @dir (made); false (and the test skipped) if not allowed. */
-bool tmpfs_init(const char *dir, unsigned bytes);
-/* A file system without holes or fallocate, likewise; tmpfs_done unmounts it. */
-bool ramfs_init(const char *dir);
-void tmpfs_done(const char *dir);
-
-/*
- * A new file system of 320 MiB, "xfs", "btrfs" or "ext4", mounted at @dir (made in the
- * scratch directory); false (and the test skipped) where that cannot be.
- */
-struct mounted {
-	struct loop loop;
-	char dir[128];
-};
-bool mount_init(struct mounted *m, struct fixture *f, const char *kind);
-void mount_done(struct mounted *m);
 
 /* Writes a file of @size bytes: fill_pattern with @seed. */
 void make_file(const char *path, uint64_t size, unsigned seed);
