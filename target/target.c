@@ -504,10 +504,12 @@ void target_tell_others(struct lu *lu, const struct nexus *by, unsigned asc_ascq
 			lu_ua_add(lu_nexus_of(lu, n), asc_ascq);
 }
 
-static bool reset_concerns(const struct target_reset *r, const struct target *t,
-			   const struct lu *lu)
+/* One that is being taken away, too: its tasks are waited for all the same. */
+static bool reset_concerns(const struct target_reset *r, const struct lu *lu)
 {
-	return r->all || find_lu(t, r->lun) == lu;
+	uint16_t lun;
+
+	return r->all || (scsi_lun_decode(r->lun, &lun) && lun == lu->cfg.lun);
 }
 
 static bool reset_over(const struct target_reset *r, const struct target *t)
@@ -515,7 +517,7 @@ static bool reset_over(const struct target_reset *r, const struct target *t)
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
 		const struct lu *lu = t->lus[i];
 
-		if (lu && reset_concerns(r, t, lu) && lu_has_aborted_tasks(lu))
+		if (lu && reset_concerns(r, lu) && lu_has_aborted_tasks(lu))
 			return false;
 	}
 	return true;
@@ -622,7 +624,7 @@ bool target_reset(struct target *t, struct target_reset *r)
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
 		struct lu *lu = t->lus[i];
 
-		if (!lu || !reset_concerns(r, t, lu))
+		if (!lu || !reset_concerns(r, lu))
 			continue;
 		if (r->what == TARGET_CLEAR_TASK_SET)
 			clear_task_set(lu, r->nexus);

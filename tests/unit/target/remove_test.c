@@ -90,6 +90,47 @@ static void waits_for_tasks(void)
 	core_done(&c);
 }
 
+static void reset_over(struct target_reset *r)
+{
+	*(bool *)(r + 1) = true;
+}
+
+/* What answers the reset means that nothing of the LUN's is under way (SAM-5 7.7). */
+static void reset_before_it_goes(void)
+{
+	static struct core_async rd, other;
+	struct scsi_cdb cdb = cdb_of(CMD_READ_16);
+	static struct {
+		struct target_reset r;
+		bool over;
+	} reset;
+	struct removal m;
+	struct core c;
+
+	core_init(&c, NULL, 0);
+	cdb.blocks = 1;
+	CU_ASSERT_TRUE(core_start(&c, &rd, 0, LUN_SLOW, &cdb, NULL, 0));
+	CU_ASSERT_TRUE(core_accept(&c, &other, 0, LUN_A, &cdb));
+	reset.over = false;
+	reset.r = (struct target_reset) { .nexus = &c.nexus[1],
+					  .what = TARGET_RESET,
+					  .lun = scsi_lun_encode(LUN_SLOW),
+					  .done = reset_over };
+	CU_ASSERT_TRUE(target_reset(c.target, &reset.r));
+	start(&m, &c, LUN_SLOW);
+	/* An aborted task of another LUN ends: that is not what is waited for. */
+	lu_abort(&other.task);
+	task_end(&other.task);
+	core_sleep(&c, 10);
+	CU_ASSERT_FALSE(reset.over);
+	CU_ASSERT_FALSE(rd.done);
+	core_finish(&rd);
+	CU_ASSERT_EQUAL(rd.task.status, SAM_TASK_ABORTED);
+	core_run_until(&c, &m.over);
+	CU_ASSERT_TRUE(reset.over);
+	core_done(&c);
+}
+
 /* The source of a copy that runs on another LUN. */
 static void source_of_a_copy(void)
 {
@@ -304,6 +345,8 @@ int main(int argc, char **argv)
 		{ "a removed LUN is gone at once, its tokens are 5/23/08, its number free",
 		  goes_away },
 		{ "removal waits for the tasks that run", waits_for_tasks },
+		{ "a reset is over when the tasks are, also of a LUN that goes meanwhile",
+		  reset_before_it_goes },
 		{ "the source of a running copy: the copy ends with its honest count",
 		  source_of_a_copy },
 		{ "a LUN grows when its file has: 6/2A/09 for everybody, else a reason", grows },
