@@ -89,7 +89,7 @@ bool mount_init(struct mounted *m, const char *scratch, const char *kind)
 	int fd;
 
 	snprintf(m->dir, sizeof(m->dir), "%.100s/%s", scratch, kind);
-	snprintf(image, sizeof(image), "%.100s/image", scratch);
+	snprintf(image, sizeof(image), "%.100s/%s.image", scratch, kind);
 	snprintf(command, sizeof(command),
 		 "PATH=$PATH:/usr/sbin:/sbin mkfs.%s -q %s >%.100s/mkfs.log 2>&1", kind, image,
 		 scratch);

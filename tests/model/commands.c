@@ -16,7 +16,10 @@ void pick_place(unsigned lun, unsigned max, unsigned *ret_first, unsigned *ret_n
 	unsigned blocks = w.lun[lun].blocks, edge = CHUNK_CELLS / w.lun[lun].per_block;
 	unsigned n = 1 + upto(upto(5) ? 12 : upto(6) ? 60 : max), first = upto(blocks);
 
-	if (upto(4) == 0 && edge > 8)
+	if (w.chase.commands && w.chase.lun == lun && upto(2)) {
+		first = w.chase.first;
+		n = w.chase.n;
+	} else if (upto(4) == 0 && edge > 8)
 		first = upto(blocks / edge) * edge + edge - 4 + upto(8);
 	if (n > max)
 		n = max;

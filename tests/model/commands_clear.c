@@ -77,8 +77,10 @@ static void clear_over(struct slot *s, bool done)
 	s->background = false;
 	act_end(s->act, done ? s->act->nwr : 0, MAY_BE);
 	s->act = NULL;
-	if (!done)
+	if (!done) {
+		tokens_of_lun(s->lun, true);
 		return;
+	}
 	model_set_lun(s->lun, v);
 	tokens_of_lun(s->lun, false);
 	l->leaked = 0;

@@ -160,6 +160,8 @@ static bool populate(struct slot *s)
 				    .nexus = s->nexus,
 				    .list_id = s->cdb.list_id,
 				    .made = ++w.tokens_made,
+				    .first = (unsigned)r[0].lba,
+				    .n = r[0].blocks,
 				    .ncells = s->act->nobs };
 	return true;
 }
@@ -259,6 +261,12 @@ static void wut_begin(struct slot *s)
 	s->was_dead = s->tok && s->tok->state == T_DEAD;
 	if (s->tok && s->del)
 		s->tok->doubtful = true;
+	if (s->tok) {
+		w.chase.lun = s->tok->lun;
+		w.chase.first = s->tok->first;
+		w.chase.n = s->tok->n;
+		w.chase.commands = 1 + upto(3);
+	}
 	result_begin(s);
 }
 
@@ -431,8 +439,9 @@ static void judge_rrti(struct slot *s)
 	struct tpc_result t;
 
 	if (!is_good(s)) {
-		if (s->task.aborted || (kcq_of(s) == 0x52400 &&
-					(!r->known || excused(s) || r->changes != s->seen_changes)))
+		if (s->task.aborted ||
+		    (kcq_of(s) == 0x52400 &&
+		     (!r->known || r->unsure || excused(s) || r->changes != s->seen_changes)))
 			return;
 		judge_failure(s);
 		return;

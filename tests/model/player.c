@@ -186,12 +186,13 @@ static void begin(struct slot *s, const struct command *cmd)
 		s->cmd = rrti_command;
 	}
 	if (!follows) {
-		s->lun = upto(w.nluns);
+		s->lun = w.chase.commands ? w.chase.lun : upto(w.nluns);
 		s->nexus = upto(NEXUSES);
 	}
 	s->luns = 1u << s->lun;
 	if ((s->cmd == read_command && follows) ? s->act == NULL : !s->cmd->make(s))
 		return;
+	w.chase.commands -= w.chase.commands > 0;
 	s->luns |= 1u << s->lun;
 	submit(s, upto(20) == 0);
 }

@@ -55,9 +55,10 @@ enum token_state { T_FREE, T_MAKING, T_UNFETCHED, T_LIVE, T_DEAD };
 struct mtoken {
 	enum token_state state;
 	unsigned lun, nexus, list_id, ncells, users;
-	uint64_t made; /* which one it is of all that were made */
-	bool doubtful; /* may have been cancelled */
-	uint16_t why;  /* T_DEAD: what is to be said of it */
+	unsigned first, n; /* blocks of its first range */
+	uint64_t made;	   /* which one it is of all that were made */
+	bool doubtful;	   /* may have been cancelled */
+	uint16_t why;	   /* T_DEAD: what is to be said of it */
 	uint64_t cells[LUN_CELLS];
 	uint8_t bytes[ROD_TOKEN_LEN];
 };
@@ -123,6 +124,10 @@ struct world {
 	struct slot slots[SLOTS];
 	struct mtoken tokens[TOKENS];
 	struct result results[MODEL_LUNS][NEXUSES][LIST_IDS];
+	/* What a copy has just begun to read: the next few commands go there. */
+	struct {
+		unsigned lun, first, n, commands;
+	} chase;
 	uint64_t seed;
 	char dir[64];
 	struct mounted fs;
