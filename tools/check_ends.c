@@ -125,6 +125,11 @@ static void past_token(struct check *c)
 		}
 		if (check_wut_done(&cmd, asked))
 			judge_partial(c, &cmd, id, asked, there);
+		else if (cmd.sense.flags & SENSE_INFO && cmd.sense.info > asked)
+			finding_add(c->f, SIDE_SOURCE, F_WUT_PARTIAL, VERDICT_FAIL,
+				    "INFORMATION %" PRIu64 " says more than the %" PRIu64
+				    " blocks that were asked for",
+				    cmd.sense.info, asked);
 		else
 			finding_add(c->f, SIDE_SOURCE, F_WUT_PARTIAL, VERDICT_WARN,
 				    "nothing is written instead of what is there: %s",
