@@ -66,7 +66,7 @@ static bool scene_start(struct scene *s, const struct kind *k)
 	memset(s, 0, sizeof(*s));
 	snprintf(dir, sizeof(dir), "%s", tmp_path("x"));
 	*strrchr(dir, '/') = '\0';
-	if (k->fs && !mount_init(&s->fs, dir, k->fs))
+	if (k->fs && !mount_in(&s->fs, dir, k->fs))
 		return false;
 	for (unsigned i = 0; i < 2; i++)
 		if (!place(s, k, i))

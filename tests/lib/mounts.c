@@ -83,7 +83,7 @@ void tmpfs_done(const char *dir)
 	umount2(dir, MNT_DETACH);
 }
 
-bool mount_init(struct mounted *m, const char *scratch, const char *kind)
+bool mount_in(struct mounted *m, const char *scratch, const char *kind)
 {
 	char image[128], command[400], why[128];
 	int fd;

@@ -34,7 +34,7 @@ struct mounted {
 	struct loop loop;
 	char dir[128];
 };
-bool mount_init(struct mounted *m, const char *scratch, const char *kind);
+bool mount_in(struct mounted *m, const char *scratch, const char *kind);
 void mount_done(struct mounted *m);
 
 #endif

@@ -38,9 +38,10 @@ void tokens_of_lun(unsigned lun, bool doubtful)
 
 		if (t->lun != lun || t->state == T_FREE)
 			continue;
-		if (doubtful) {
-			t->doubtful = true;
-		} else if (t->state == T_LIVE) {
+		t->doubtful = true; /* one that is being made, too */
+		if (doubtful)
+			continue;
+		if (t->state == T_LIVE) {
 			t->state = T_DEAD;
 			t->why = ASC_TOKEN_CANCELLED;
 		} else if (t->state == T_UNFETCHED) {

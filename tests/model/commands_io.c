@@ -237,10 +237,13 @@ static void judge_compare_and_write(struct slot *s)
 {
 	bool miscompare = !s->task.aborted && kcq_of(s) == 0xe1d00;
 
-	if (compared(s))
-		act_end(s->act, s->act->nwr, IS_OUT);
-	else
+	if (!compared(s)) {
 		act_end(s->act, 0, miscompare ? IS_OUT : MAY_BE);
+		return;
+	}
+	for (unsigned i = 0; i < s->act->nwr; i++)
+		act_based_on(s->act, i, i, s->compare[i]);
+	act_end(s->act, s->act->nwr, IS_OUT);
 }
 
 /* ---- the rest ---- */

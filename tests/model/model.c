@@ -102,8 +102,10 @@ static bool set_add(struct set *s, struct elem e)
 
 		if (x->v != e.v)
 			continue;
-		if (x->op != e.op)
-			x->op = 0;
+		if (x->op != e.op) {
+			x->op = x->base = 0;
+			x->sure = false;
+		}
 		if (e.end > x->end)
 			x->end = e.end;
 		return false;
@@ -290,22 +292,25 @@ uint64_t act_content(const struct act *a, unsigned i)
 static void possible(struct place p, struct elem e, bool any, const struct act *by);
 
 /* What it writes to its cell @i if it finds @v there, or anything. */
-static void derive(struct act *a, unsigned i, uint64_t v, bool any, bool tell)
+static void derive(struct act *a, unsigned i, const struct elem *from, bool any, bool tell)
 {
-	struct elem e = { .v = v, .op = a->op, .end = IN_FLIGHT };
+	struct elem e = { .v = from->v, .op = a->op, .end = IN_FLIGHT };
+	uint64_t v = from->v;
 	bool news;
 
 	if (!any && a->how == ORS && v & CHOICE) {
 		const struct set s = choices[v & ~CHOICE].s;
 
 		for (unsigned k = 0; k < s.n; k++)
-			derive(a, i, s.e[k].v, false, tell);
+			derive(a, i, &(struct elem) { .v = s.e[k].v }, false, tell);
 		any = s.any;
 		if (!any)
 			return;
 	}
-	if (a->how == ORS)
+	if (a->how == ORS) {
 		e.v |= a->ors[i];
+		e.base = from->end;
+	}
 	news = any ? set_any(&a->out[i], IN_FLIGHT) : set_add(&a->out[i], e);
 	if (news && tell)
 		possible(a->wr[i], e, a->out[i].any, a);
@@ -325,7 +330,7 @@ static void possible(struct place p, struct elem e, bool any, const struct act *
 		if (!(any ? set_any(&o->pre[at], IN_FLIGHT) : set_add(&o->pre[at], e)))
 			continue;
 		if (o->how != MAKES)
-			derive(o, at, e.v, o->pre[at].any, true);
+			derive(o, at, &e, o->pre[at].any, true);
 	}
 }
 
@@ -346,9 +351,9 @@ static void look(struct act *a, unsigned i)
 	if (a->how == MAKES)
 		return;
 	for (unsigned n = 0; n < s->n; n++)
-		derive(a, i, s->e[n].v, false, false);
+		derive(a, i, &s->e[n], false, false);
 	if (s->any)
-		derive(a, i, 0, true, false);
+		derive(a, i, &(struct elem) { 0 }, true, false);
 }
 
 static void log_places(const struct act *a)
@@ -403,6 +408,28 @@ static void untie(struct tie *ties, uint8_t *n, uint8_t act)
 		}
 }
 
+/*
+ * What an atomic act made of a content cannot be the last word if another one has
+ * happened since that content was there: it came before, and would have been what was
+ * found, or after.
+ */
+static void set_settle(struct set *s)
+{
+	struct set was = *s;
+
+	s->n = 0;
+	for (unsigned i = 0; i < was.n; i++) {
+		const struct elem *e = &was.e[i];
+		bool over = false;
+
+		for (unsigned k = 0; k < was.n && e->base && e->base != IN_FLIGHT; k++)
+			over |= k != i && was.e[k].sure && was.e[k].op != e->op &&
+				past_of(was.e[k].op)->start > e->base;
+		if (!over)
+			s->e[s->n++] = *e;
+	}
+}
+
 /* Of a cell that it has written: what ended before it began is gone. */
 static void leave(const struct act *a, unsigned i, enum fate fate)
 {
@@ -417,10 +444,13 @@ static void leave(const struct act *a, unsigned i, enum fate fate)
 		struct elem e = out->e[n];
 
 		e.end = clock_now;
+		e.sure = fate == IS_IN;
 		set_add(now, e);
 	}
 	if (out->any)
 		set_any(now, clock_now);
+	if (now->n > 1 && !now->any)
+		set_settle(now);
 }
 
 void act_end(struct act *a, unsigned n, enum fate rest)
@@ -455,6 +485,15 @@ void act_drop(struct act *a)
 bool act_could_see(const struct act *a, unsigned i, uint64_t v)
 {
 	return set_could(&a->pre[i], v);
+}
+
+void act_based_on(struct act *a, unsigned wr, unsigned obs, uint64_t v)
+{
+	const struct set *s = &a->pre[obs];
+	struct elem hit;
+
+	if (!s->any && set_explains(s, v, &hit) == 1)
+		a->out[wr].e[0].base = hit.end;
 }
 
 bool act_could_differ(const struct act *a, unsigned i, uint64_t v)

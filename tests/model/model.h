@@ -32,6 +32,12 @@
 struct elem {
 	uint64_t v;
 	uint32_t op, end;
+	/*
+	 * It is what an atomic act made of what it had found there: when that had ended.  0 or
+	 * IN_FLIGHT: not known.  Sure: @op has happened, whichever of its contents it is.
+	 */
+	uint32_t base;
+	bool sure;
 };
 
 struct set {
@@ -105,6 +111,8 @@ bool act_could_see(const struct act *a, unsigned i, uint64_t v);
 bool act_could_differ(const struct act *a, unsigned i, uint64_t v);
 /* It saw these bytes: must be possible, and is what was so from now on. */
 void act_saw(struct act *a, unsigned i, const void *mem, struct watch *w);
+/* Atomic: what it wrote as number @wr was written over @v, which it had found as @obs. */
+void act_based_on(struct act *a, unsigned wr, unsigned obs, uint64_t v);
 /* A token of what it observed. */
 void act_freeze(struct act *a, uint64_t *ret_cells);
 /* Ends: what it wrote to its first @n cells happened, the rest as @rest says. */

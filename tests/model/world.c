@@ -85,7 +85,7 @@ bool world_open(const struct scenario *s, uint64_t seed, uint32_t ops)
 	w.seed = seed;
 	snprintf(w.dir, sizeof(w.dir), "%.32s/odx-model-XXXXXX", tmp ? tmp : "/tmp");
 	must(mkdtemp(w.dir) != NULL, w.dir);
-	if (s->fs && !mount_init(&w.fs, w.dir, s->fs)) {
+	if (s->fs && !mount_in(&w.fs, w.dir, s->fs)) {
 		rmdir(w.dir);
 		return false;
 	}

@@ -432,6 +432,11 @@ void check_against_model(struct fixture *f, struct backstore *bs, unsigned round
 	free(own);
 }
 
+bool mount_init(struct mounted *m, struct fixture *f, const char *kind)
+{
+	return mount_in(m, f->dir, kind);
+}
+
 void make_file(const char *path, uint64_t size, unsigned seed)
 {
 	static char block[64 * KIB];

@@ -94,6 +94,9 @@ enum memory { MEMORY_ALIGNED, MEMORY_ODD, MEMORY_512, MEMORY_ARENA };
 void check_against_model(struct fixture *f, struct backstore *bs, unsigned rounds,
 			 enum memory memory);
 
+/* mount_in the scratch directory. */
+bool mount_init(struct mounted *m, struct fixture *f, const char *kind);
+
 /* Writes a file of @size bytes: fill_pattern with @seed. */
 void make_file(const char *path, uint64_t size, unsigned seed);
 /* Bytes that tell their place and the seed: any shift or mix-up shows. */

@@ -51,7 +51,7 @@ static void fill(void)
 static bool start(const char *kind, struct bs_config cfg)
 {
 	fixture_init(&fx);
-	mounted = kind && mount_init(&fs, fx.dir, kind);
+	mounted = kind && mount_init(&fs, &fx, kind);
 	if (kind && !mounted) {
 		fixture_done(&fx);
 		return false;

@@ -312,7 +312,7 @@ static void cloned_for_an_owner_and_in_all_at_the_limit_and_one_above(void)
 		char path[200];
 
 		fixture_init(&fx);
-		if (!mount_init(&fs, fx.dir, "xfs")) {
+		if (!mount_init(&fs, &fx, "xfs")) {
 			fixture_done(&fx);
 			return;
 		}
@@ -359,7 +359,7 @@ static void a_backstore_closed_early_owes_nobody_anything(void)
 	char path[200];
 
 	fixture_init(&fx);
-	if (!mount_init(&fs, fx.dir, "xfs")) {
+	if (!mount_init(&fs, &fx, "xfs")) {
 		fixture_done(&fx);
 		return;
 	}

@@ -480,7 +480,7 @@ static bool set_up(const struct scenario *s, struct bs_totals *totals, uint32_t 
 
 	now = s;
 	fixture_init(&fx);
-	if (s->fs && !mount_init(&mounted, fx.dir, s->fs)) {
+	if (s->fs && !mount_init(&mounted, &fx, s->fs)) {
 		fixture_done(&fx);
 		return false;
 	}
