@@ -102,6 +102,8 @@ static bool set_add(struct set *s, struct elem e)
 
 		if (x->v != e.v)
 			continue;
+		if (x->base != e.base) /* made of two: it may be either */
+			x->base = 0;
 		if (x->op != e.op) {
 			x->op = x->base = 0;
 			x->sure = false;

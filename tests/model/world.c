@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ENOUGH 20000u /* operations */
+
 struct world w;
 
 static void must(bool ok, const char *what)
@@ -135,9 +137,13 @@ void world_tell(void)
 	       (unsigned long long)model_stats.cells_seen, (unsigned long long)model_stats.unknown,
 	       (unsigned long long)model_stats.choices, (unsigned long long)model_stats.whole,
 	       (unsigned long long)saves, (unsigned long long)clones, (unsigned long long)grafted);
-	CU_ASSERT(w.good > 0 && w.copies > 0 && w.tokens_made > 0 && saves > 0);
-	CU_ASSERT(!w.s->fs || strcmp(w.s->fs, "ext4") == 0 || (clones > 0 && grafted > 0));
-	CU_ASSERT(model_stats.whole > 0 && model_stats.choices > 0);
+	/* Short plays need not have come to everything. */
+	if (w.begun >= ENOUGH) {
+		CU_ASSERT(w.good > 0 && w.copies > 0 && w.tokens_made > 0 && saves > 0);
+		CU_ASSERT(w.s->errors || !w.s->fs || strcmp(w.s->fs, "ext4") == 0 ||
+			  (clones > 0 && grafted > 0));
+		CU_ASSERT(model_stats.whole > 0 && model_stats.choices > 0);
+	}
 	/* What the model does not know it does not test. */
 	CU_ASSERT(model_stats.unknown * 100 < model_stats.cells_seen);
 }
