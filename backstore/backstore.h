@@ -52,7 +52,8 @@ enum io_op {
 #define IO_FUA 0x1
 /*
  * A READ or WRITE of a copy, which stays out of the hosts' way: bs_load does not count
- * it, and where the page cache serves it another thread moves the bytes.
+ * it, and where the page cache serves it another thread moves the bytes.  IO_DISCARD:
+ * what reads as zeros because nothing was ever written there may stay as it is.
  */
 #define IO_BULK 0x2
 

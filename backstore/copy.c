@@ -74,7 +74,7 @@ static void chunk_done(struct copy_chunk *ch)
 
 	ch->done = true;
 	run->active--;
-	pace_land(&run->paces[ch->kind], now(run->engine), ch->len, run->window);
+	pace_land(&run->paces[ch->kind], now(run->engine), ch->len);
 	if (ch->err)
 		run_fail(run, ch->pos, ch->err, ch->write_failed);
 	else
@@ -137,7 +137,7 @@ static void chunk_out(struct copy_chunk *ch, enum io_op op)
 {
 	ch->out_iov = (struct iovec) { .iov_base = ch->mem, .iov_len = (size_t)ch->len };
 	ch->out.op = op;
-	ch->out.flags = ch->run->c->flags | (op == IO_WRITE ? IO_BULK : 0);
+	ch->out.flags = ch->run->c->flags | IO_BULK;
 	ch->out.off = ch->to;
 	ch->out.len = ch->len;
 	ch->out.iov = &ch->out_iov;
@@ -364,12 +364,10 @@ static void refill(struct ring_timer *timer)
 	}
 }
 
-static unsigned window_of(const struct copy_engine *e, const struct copy *c)
+static unsigned moves_at_once(const struct copy_engine *e, const struct copy *c)
 {
 	const struct backstore *src = rod_backstore(c->src);
 
-	if (c->in_order)
-		return 1;
 	if (src && src->cached && c->dst->cached && e->cfg.window > CACHED_WINDOW)
 		return CACHED_WINDOW;
 	return e->cfg.window;
@@ -391,9 +389,9 @@ static void run_start(struct copy_engine *e, struct copy *c)
 	for (run->at = run->pos; run->at > 0 && run->at > c->to[run->range].len; run->range++)
 		run->at -= c->to[run->range].len;
 	run->began = now(e);
-	run->window = window_of(e, c);
+	run->window = c->in_order ? 1 : e->cfg.window;
 	for (unsigned i = 0; i < PLAN_WAIT; i++)
-		pace_init(&run->paces[i], run->window);
+		pace_init(&run->paces[i], i == PLAN_READ ? moves_at_once(e, c) : run->window);
 	run->err = 0;
 	run->write_failed = run->no_graft = run->grafted = false;
 	run->known[0].len = run->known[1].len = 0;

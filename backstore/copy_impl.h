@@ -36,7 +36,7 @@ struct copy_run {
 	struct copy *c; /* NULL: free */
 	uint64_t total, pos;
 	uint64_t began;	 /* ring_now() of run_start */
-	unsigned window; /* chunks that may be in flight */
+	unsigned window; /* chunks of all kinds that may be in flight */
 	unsigned range;	 /* the next byte goes to c->to[range].off + at */
 	uint64_t at;
 	uint64_t head, tail; /* chunks not yet counted: numbers head..tail-1 */

@@ -5,7 +5,7 @@
 
 void pace_init(struct pace *p, unsigned most)
 {
-	*p = (struct pace) { .window = WINDOW_FIRST < most ? WINDOW_FIRST : most };
+	*p = (struct pace) { .window = WINDOW_FIRST < most ? WINDOW_FIRST : most, .most = most };
 }
 
 void pace_start(struct pace *p, uint64_t now, uint64_t len)
@@ -15,13 +15,13 @@ void pace_start(struct pace *p, uint64_t now, uint64_t len)
 	p->flying += len;
 }
 
-void pace_land(struct pace *p, uint64_t now, uint64_t len, unsigned most)
+void pace_land(struct pace *p, uint64_t now, uint64_t len)
 {
 	p->flying -= len;
 	p->landed += len;
 	if (--p->active == 0)
 		p->busy += now - p->since;
-	if (p->window < most)
+	if (p->window < p->most)
 		p->window++;
 }
 

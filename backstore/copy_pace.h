@@ -11,7 +11,7 @@
 
 /* How fast chunks of one kind come back, and how many may be in flight. */
 struct pace {
-	unsigned window, active;
+	unsigned window, most, active;
 	uint64_t flying, landed; /* bytes in flight, bytes that came back */
 	uint64_t since, busy;	 /* ns: in flight since, and before that  */
 };
@@ -19,7 +19,7 @@ struct pace {
 /* Starts with a small window, which each chunk that lands opens by one up to @most. */
 void pace_init(struct pace *p, unsigned most);
 void pace_start(struct pace *p, uint64_t now, uint64_t len);
-void pace_land(struct pace *p, uint64_t now, uint64_t len, unsigned most);
+void pace_land(struct pace *p, uint64_t now, uint64_t len);
 /* By the pace so far, would @len more bytes end after @deadline (0: none)? */
 bool pace_too_late(const struct pace *p, uint64_t now, uint64_t len, uint64_t deadline);
 

@@ -154,9 +154,42 @@ void file_zero(struct io *io)
 	try_way(io, WAY_ZERO);
 }
 
+/* On an aux thread.  Of a file that was cut off, all beyond its end would be a hole, too. */
+static void hole_work(struct aux_job *job)
+{
+	struct io *io = container_of(job, struct io, job);
+	int fd = to_file(io->bs)->fd;
+	off_t end = (off_t)(io->off + io->len), data = lseek(fd, (off_t)io->off, SEEK_DATA);
+	struct stat st;
+
+	io->res = data >= end ||
+		  (data < 0 && errno == ENXIO && fstat(fd, &st) == 0 && st.st_size >= end);
+}
+
+static void hole_done(struct aux_job *job)
+{
+	struct io *io = container_of(job, struct io, job);
+
+	if (io->res)
+		zeroed(io);
+	else
+		try_way(io, WAY_PUNCH);
+}
+
+/*
+ * To punch is a transaction of the file system, and some wait for all O_DIRECT transfers
+ * of the file first: a copy of holes to holes does better to look.
+ */
 void file_discard(struct io *io)
 {
-	try_way(io, WAY_PUNCH);
+	if (!(io->flags & IO_BULK) || to_file(io->bs)->block_device) {
+		try_way(io, WAY_PUNCH);
+		return;
+	}
+	io->job.work = hole_work;
+	io->job.done = hole_done;
+	io->job.ring = io->bs->env.ring;
+	aux_submit(io->bs->env.aux, &io->job);
 }
 
 /* ---- what there is ---- */

@@ -19,7 +19,7 @@ static void window_opens(void)
 	CU_ASSERT_EQUAL(p.window, 2);
 	for (unsigned i = 0; i < 5; i++) {
 		pace_start(&p, 100, 10);
-		pace_land(&p, 200, 10, 4);
+		pace_land(&p, 200, 10);
 	}
 	CU_ASSERT_EQUAL(p.window, 4);
 	CU_ASSERT_EQUAL(p.active, 0);
@@ -36,9 +36,9 @@ static void pace_tells_what_is_too_late(void)
 	pace_init(&p, 4);
 	CU_ASSERT_FALSE(pace_too_late(&p, 50, 1ull << 40, 60));
 	pace_start(&p, 0, 500);
-	pace_land(&p, 500, 500, 4);
+	pace_land(&p, 500, 500);
 	pace_start(&p, 9500, 500);
-	pace_land(&p, 10000, 500, 4);
+	pace_land(&p, 10000, 500);
 	CU_ASSERT_FALSE(pace_too_late(&p, 10000, 500, 10500));
 	CU_ASSERT_TRUE(pace_too_late(&p, 10000, 501, 10500));
 	CU_ASSERT_FALSE(pace_too_late(&p, 10000, 1ull << 40, 0));

@@ -255,6 +255,52 @@ static void discarding_gives_space_back_and_zeroing_does_not(void)
 	fixture_done(&fx);
 }
 
+/* What is a hole, or never was written to, is left; the rest, and any mixture, is punched. */
+static void a_copy_of_a_hole_to_a_hole_changes_nothing(void)
+{
+	struct backstore *bs;
+	const char *path;
+	uint64_t before;
+	off_t data;
+	int fd;
+
+	fixture_init(&fx);
+	path = fixture_path(&fx, "file");
+	make_file(path, SIZE, 1);
+	fd = open(path, O_RDWR);
+	CU_ASSERT_EQUAL(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIB, 2 * MIB), 0);
+	if (fallocate(fd, 0, MIB, 2 * MIB) < 0) {
+		close(fd);
+		test_skip("no fallocate here");
+		fixture_done(&fx);
+		return;
+	}
+	data = lseek(fd, MIB, SEEK_DATA);
+	bs = open_file(path, NULL);
+	before = allocated(path);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, MIB, NULL, 2 * MIB, IO_BULK | IO_FUA), 0);
+	if (data == 3 * MIB) /* there are file systems that do not tell */
+		CU_ASSERT_EQUAL(allocated(path), before);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 2 * MIB, NULL, 2 * MIB, IO_BULK), 0);
+	CU_ASSERT(allocated(path) <= before - 2 * MIB);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 5 * MIB, NULL, MIB, IO_BULK), 0);
+	CU_ASSERT(allocated(path) <= before - 3 * MIB);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, MIB, NULL, MIB, 0), 0);
+	CU_ASSERT(allocated(path) <= before - 4 * MIB);
+	for (uint64_t at = 0; at < SIZE; at += sizeof(buf)) {
+		static unsigned char want[sizeof(buf)];
+
+		fill_pattern(want, sizeof(want), at, 1);
+		if ((at >= MIB && at < 4 * MIB) || (at >= 5 * MIB && at < 6 * MIB))
+			memset(want, 0, sizeof(want));
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, at, buf, sizeof(buf), 0), 0);
+		CU_ASSERT_EQUAL(memcmp(buf, want, sizeof(buf)), 0);
+	}
+	CU_ASSERT_EQUAL(bs_close(bs), 0);
+	close(fd);
+	fixture_done(&fx);
+}
+
 static void a_full_file_never_gives_space_back(void)
 {
 	struct bs_config cfg = { .block_size = 512, .size = SIZE, .provisioning = BS_FULL };
@@ -366,6 +412,8 @@ int main(int argc, char **argv)
 		{ "a sparse file tells its holes", a_sparse_file_tells_its_holes },
 		{ "discarding gives space back, and zeroing does not",
 		  discarding_gives_space_back_and_zeroing_does_not },
+		{ "a copy of a hole to a hole changes nothing",
+		  a_copy_of_a_hole_to_a_hole_changes_nothing },
 		{ "a full file never gives space back", a_full_file_never_gives_space_back },
 		{ "a block device gives space back to the file below",
 		  a_block_device_gives_space_back_to_the_file_below },
