@@ -103,6 +103,8 @@ static void own_bound(void)
 	char spec[512];
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	bool fits = fd >= 0 && ftruncate(fd, (off_t)(most * 512 + MIB)) == 0;
+	uint8_t zero[ROD_TOKEN_LEN];
+	struct answer a;
 	struct rrti q;
 
 	if (fd >= 0)
@@ -111,7 +113,7 @@ static void own_bound(void)
 		test_skip("the file system has no files of 1 TiB");
 		return;
 	}
-	snprintf(spec, sizeof(spec), "%s,odx.optimal=0,odx.max-token=0", path);
+	snprintf(spec, sizeof(spec), "%s,odx.optimal=0,odx.max-token=0,odx.deadline=50s", path);
 	o = ODXD("--lun", spec);
 	in = login_clear(o, 1);
 	CHECK_GOOD(pt(in, 0, 1, at, 2));
@@ -122,6 +124,13 @@ static void own_bound(void)
 	CU_ASSERT_EQUAL(q.r.status, TPC_PARTIAL);
 	CU_ASSERT_EQUAL(q.r.count, most);
 	CU_ASSERT_PTR_NOT_NULL(q.r.token);
+	/* Zeros over holes: nothing is written. */
+	rod_token_encode_zero(zero);
+	a = wut(in, 0, 3, zero, 0, above, 2);
+	CHECK_SENSE(a, KEY_COPY_ABORTED, ASC_COPY_TARGET_DATA_UNDERRUN);
+	CU_ASSERT(answer_info("WUT", a, most));
+	CU_ASSERT(result_is(in, 0, 3, TPC_PARTIAL, most));
+	CHECK_GOOD(wut(in, 0, 4, zero, 0, at, 2));
 	initiator_close(in);
 	odxd_stop(o);
 	unlink(path);
@@ -193,7 +202,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "8: with each row's limits 1 GiB takes the table's commands", commands_512 },
 		{ "8: and with blocks of 4096 bytes", commands_4096 },
-		{ "no MTTS: a token of 2^31 blocks, and not of one more", own_bound },
+		{ "no MTTS: a command does 2^31 blocks, and not one more", own_bound },
 		{ "limits that contradict each other are refused with the reason", contradictions },
 		{ "limits at their ends are taken", at_their_ends },
 		TEST_END

@@ -190,15 +190,15 @@ static void i30(void)
 	uint8_t token[ROD_TOKEN_LEN];
 	struct tpc_range to = RANGE(9000, 8);
 
-	/* 2 s of inactivity, 4.5 s of use every 1.5 s, each by another nexus and LUN. */
-	CU_ASSERT(take_one(b.in, 0, 1, 0, 8, 2, token));
+	/* 3 s of inactivity, 4.5 s of use every 1.5 s, each by another nexus and LUN. */
+	CU_ASSERT(take_one(b.in, 0, 1, 0, 8, 3, token));
 	for (uint32_t i = 0; i < 4; i++) {
 		CHECK_GOOD(wut(i & 1 ? other : b.in, i / 2 & 1, 50 + i, token, 0, &to, 1));
 		CU_ASSERT(file_is(i / 2 & 1 ? b.dst : b.src, 9000 * 512, 8 * 512, 0, 1));
 		if (i < 3)
 			usleep(1500 * 1000);
 	}
-	usleep(4200 * 1000);
+	usleep(5500 * 1000);
 	CU_ASSERT(is_token_error("expired", wut(b.in, 1, 60, token, 0, &to, 1)));
 	initiator_close(other);
 	bench_done(&b);
@@ -442,10 +442,10 @@ static void i38(void)
 
 	/* Nobody deletes a token: as many as there may be, and then one more. */
 	for (uint32_t i = 0; i < 8; i++)
-		CHECK_GOOD(pt_timeout(in, 0, i, 1, &r, 1));
-	CHECK_ILLEGAL(pt_timeout(in, 0, 8, 1, &r, 1), ASC_INSUFFICIENT_RESOURCES_TOKEN);
+		CHECK_GOOD(pt_timeout(in, 0, i, 3, &r, 1));
+	CHECK_ILLEGAL(pt_timeout(in, 0, 8, 3, &r, 1), ASC_INSUFFICIENT_RESOURCES_TOKEN);
 	/* They go by themselves. */
-	usleep(3200 * 1000);
+	usleep(5500 * 1000);
 	for (uint32_t i = 0; i < 8; i++)
 		CHECK_GOOD(pt_timeout(in, 0, 10 + i, 1, &r, 1));
 	initiator_close(in);
