@@ -319,11 +319,49 @@ static void setup_errors_are_told_in_words(void)
 	CU_ASSERT_EQUAL(status, 0);
 }
 
+#define PINGS 20000
+
+/* A post that goes to and fro; each side sleeps in between, as often as not. */
+struct ball {
+	struct ring_post post;
+	struct ring *side[2];
+	unsigned times;
+};
+
+static void hit(struct ring_post *post)
+{
+	struct ball *b = (struct ball *)post;
+
+	if (++b->times == PINGS) {
+		ring_stop(b->side[0]);
+		ring_stop(b->side[1]);
+		return;
+	}
+	ring_post(b->side[b->times % 2], &b->post);
+}
+
+static void two_rings_wake_each_other_every_time(void)
+{
+	struct ball b = { { .fn = hit }, { new_ring(), new_ring() }, 0 };
+	pthread_t thread;
+
+	alarm(60); /* a lost wake-up would be waited for without end */
+	pthread_create(&thread, NULL, run_ring, b.side[1]);
+	ring_post(b.side[0], &b.post);
+	ring_run(b.side[0]);
+	pthread_join(thread, NULL);
+	alarm(0);
+	CU_ASSERT_EQUAL(b.times, PINGS);
+	ring_free(b.side[0]);
+	ring_free(b.side[1]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "posts from four threads arrive each once, in order",
 		  posts_from_four_threads_arrive_each_once_in_order },
+		{ "two rings wake each other every time", two_rings_wake_each_other_every_time },
 		{ "a post from the home thread needs no waking",
 		  a_post_from_the_home_thread_needs_no_waking },
 		{ "another thread stops a sleeping ring", another_thread_stops_a_sleeping_ring },
