@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define BLOCK_SHIFT 12 /* of the smallest blocks */
 #define STEP	    3  /* each level's are so many bits larger */
@@ -58,11 +59,26 @@ static void count_range(struct guard *g, struct byte_range r, bool add)
 	}
 }
 
+/* The large ones come from the kernel and go back there; malloc might keep them. */
+static uint16_t *new_counts(unsigned bits)
+{
+	void *p;
+
+	if (bits == BITS_FIRST)
+		return calloc((size_t)1 << bits, sizeof(uint16_t));
+	p = mmap(NULL, sizeof(uint16_t) << bits, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
 static void forget(struct guard *g)
 {
 	struct itree tree = g->tree;
 
-	free(g->counts);
+	if (g->bits > BITS_FIRST)
+		munmap(g->counts, sizeof(uint16_t) << g->bits);
+	else
+		free(g->counts);
 	*g = (struct guard) { .tree = tree };
 }
 
@@ -70,7 +86,7 @@ static void forget(struct guard *g)
 static void grow(struct guard *g)
 {
 	unsigned bits = g->counts ? g->bits + BITS_STEP : BITS_FIRST;
-	uint16_t *counts = calloc((size_t)1 << bits, sizeof(*counts));
+	uint16_t *counts = new_counts(bits);
 
 	if (!counts)
 		return;
