@@ -109,7 +109,9 @@ void judge_write(struct slot *s)
 	if (is_good(s)) {
 		act_end(s->act, s->act->nwr, IS_OUT);
 	} else {
+		/* Its first piece: of a later one the earlier ones are there. */
 		bool refused = !s->task.aborted && s->task.status == SAM_CHECK_CONDITION &&
+			       s->task.data_off == 0 &&
 			       (key == KEY_ILLEGAL_REQUEST || key == KEY_NOT_READY);
 
 		judge_failure(s);

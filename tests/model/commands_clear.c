@@ -71,6 +71,8 @@ static void clear_over(struct slot *s, bool done)
 {
 	struct mlun *l = &w.lun[s->lun];
 	uint64_t v = s->act->out[0].e[0].v;
+	/* It may have ended long ago, and an EXTENDED COPY sent elsewhere written here. */
+	bool exact = done && !s->background;
 
 	l->clearing--;
 	l->trouble++;
@@ -81,8 +83,9 @@ static void clear_over(struct slot *s, bool done)
 		tokens_of_lun(s->lun, true);
 		return;
 	}
-	model_set_lun(s->lun, v);
-	tokens_of_lun(s->lun, false);
+	if (exact)
+		model_set_lun(s->lun, v);
+	tokens_of_lun(s->lun, !exact);
 	l->leaked = 0;
 }
 

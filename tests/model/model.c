@@ -329,7 +329,9 @@ static void possible(struct place p, struct elem e, bool any, const struct act *
 
 		if (o == by)
 			continue;
-		if (!(any ? set_any(&o->pre[at], IN_FLIGHT) : set_add(&o->pre[at], e)))
+		/* Known contents may come from somebody else now: what an OR made of them, too. */
+		if (!(any ? set_any(&o->pre[at], IN_FLIGHT) : set_add(&o->pre[at], e)) &&
+		    o->how != ORS)
 			continue;
 		if (o->how != MAKES)
 			derive(o, at, &e, o->pre[at].any, true);

@@ -3,10 +3,12 @@
  * Holes stay holes and zeros write no data: what a copy by token really writes, and what
  * space its destination has then.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fixture.h"
 
@@ -229,12 +231,75 @@ static void a_full_destination_keeps_its_space(void)
 	}
 }
 
+/* ---- asked while a hole is being made ---- */
+
+static atomic_bool go_on;
+
+static void block(struct aux_job *job)
+{
+	(void)job;
+	while (!atomic_load(&go_on))
+		usleep(100);
+}
+
+struct asked {
+	struct rod_extents x;
+	int res;
+	bool done;
+};
+
+static void told(struct rod_extents *x, int res)
+{
+	struct asked *a = (struct asked *)x;
+
+	a->res = res;
+	a->done = true;
+}
+
+/*
+ * No aux thread is free to look for holes until the discard is over: what the disk has
+ * then is not what the rod has.
+ */
+static void a_hole_made_while_a_rod_is_asked_is_not_the_rods(void)
+{
+	static struct aux_job busy[2];
+	const struct byte_range all = { 0, 2 * MIB };
+	struct asked a = { .done = false };
+	struct rod *rod;
+
+	if (!start("file", BS_AUTO))
+		return;
+	fill_pattern(mem, 2 * MIB, 0, 5);
+	CU_ASSERT_EQUAL(do_io(&fx, src, IO_WRITE, 0, mem, 2 * MIB, 0), 0);
+	rod = do_capture(&fx, src, &all, 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rod);
+	/* From now on there is a sidecar: to make one takes an aux thread, too. */
+	CU_ASSERT_EQUAL(do_io(&fx, src, IO_WRITE, MIB, mem, 4096, 0), 0);
+	atomic_store(&go_on, false);
+	for (unsigned i = 0; i < 2; i++) {
+		busy[i] = (struct aux_job) { .work = block, .ring = fx.ring };
+		aux_submit(fx.aux, &busy[i]);
+	}
+	a.x = (struct rod_extents) { .rod = rod, .len = MIB, .done = told };
+	rod_extents(&a.x);
+	CU_ASSERT_EQUAL(do_io(&fx, src, IO_DISCARD, 0, NULL, MIB, 0), 0);
+	CU_ASSERT_FALSE(a.done);
+	atomic_store(&go_on, true);
+	run_until(&fx, &a.done);
+	CU_ASSERT_EQUAL(a.res, 0);
+	CU_ASSERT_FALSE(a.x.ret_hole);
+	rod_unref(rod);
+	finish();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "what is not allocated is not written", what_is_not_allocated_is_not_written },
 		{ "a token over zeros writes no data", a_token_over_zeros_writes_no_data },
 		{ "a full destination keeps its space", a_full_destination_keeps_its_space },
+		{ "a hole made while a rod is asked is not the rod's",
+		  a_hole_made_while_a_rod_is_asked_is_not_the_rods },
 		TEST_END,
 	};
 
