@@ -68,29 +68,30 @@ static void offset_escape(struct check *c)
 	}
 }
 
-/* The count in INFORMATION, in the result, and what is really there. */
+/* The count in INFORMATION (0: Windows asks for the result), and in the result. */
 static void judge_partial(struct check *c, const struct initiator_cmd *cmd, uint32_t id,
 			  uint64_t asked, uint64_t there)
 {
 	struct rrti *q = &c->dst->scratch;
-	uint64_t done = check_wut_done(cmd, asked);
+	uint8_t code = cmd->sense_raw[0] & 0x7f;
 	char text[160];
 
+	/* Fixed format, for Windows sees 18 bytes. */
 	finding_judge(c->f, SIDE_SOURCE, F_WUT_PARTIAL,
 		      (cmd->sense.flags & SENSE_INFO) && cmd->sense.info == there &&
-			      (cmd->sense_raw[0] & 0x7e) == 0x70, /* fixed: Windows sees 18 bytes */
-		      VERDICT_FAIL,
+			      (code == 0x70 || code == 0x71),
+		      cmd->sense.info ? VERDICT_FAIL : VERDICT_WARN,
 		      "%s, response code %02Xh, INFORMATION %" PRIu64 ", %" PRIu64 " of %" PRIu64
 		      " blocks were there to write",
-		      probe_text(cmd, text, sizeof(text)), cmd->sense_raw[0] & 0x7f,
-		      cmd->sense.info, there, asked);
+		      probe_text(cmd, text, sizeof(text)), code, cmd->sense.info, there, asked);
 	probe_rrti(c->dst, id, DISK_RRTI_PT_LEN, q);
 	if (q->decoded)
-		check_wut_result(q, asked, done, c->f);
+		check_wut_result(q, asked, there, c->f);
 	finding_judge(c->f, SIDE_SOURCE, F_WUT_PARTIAL,
-		      q->decoded && q->r.status == TPC_PARTIAL && q->r.count == done, VERDICT_FAIL,
-		      "the command says %" PRIu64 " blocks; the result: %s, status %02Xh, %" PRIu64,
-		      done, probe_text(&q->cmd, text, sizeof(text)), q->r.status, q->r.count);
+		      q->decoded && q->r.status == TPC_PARTIAL && q->r.count == there, VERDICT_FAIL,
+		      "%" PRIu64
+		      " blocks were there to write; the result: %s, status %02Xh, %" PRIu64,
+		      there, probe_text(&q->cmd, text, sizeof(text)), q->r.status, q->r.count);
 }
 
 /* Twice the token, and once more from its middle. */
@@ -123,7 +124,7 @@ static void past_token(struct check *c)
 			area_learn(c->da, to, 2 * c->window);
 			continue;
 		}
-		if (check_wut_done(&cmd, asked))
+		if (check_truncated(&cmd))
 			judge_partial(c, &cmd, id, asked, there);
 		else if (cmd.sense.flags & SENSE_INFO && cmd.sense.info > asked)
 			finding_add(c->f, SIDE_SOURCE, F_WUT_PARTIAL, VERDICT_FAIL,

@@ -71,6 +71,7 @@ struct change {
 static void after_change(struct check *c, const struct change *h)
 {
 	size_t from = check_from(c, 5), to = check_to(c, 6);
+	size_t at = (size_t)((long)from + h->at); /* a window has others before it */
 	uint8_t token[ROD_TOKEN_LEN], other[ROD_TOKEN_LEN], *old = malloc(c->window);
 	struct initiator_cmd cmd;
 	char text[160];
@@ -79,25 +80,24 @@ static void after_change(struct check *c, const struct change *h)
 	    !check_take(c, F_TOKEN_POINT_IN_TIME, from, c->window, 0, token))
 		goto out;
 	memcpy(old, c->sa->model + from, c->window);
-	if (!h->by_wut && !area_fill(c->sa, from + (size_t)h->at, h->len))
+	if (!h->by_wut && !area_fill(c->sa, at, h->len))
 		goto out;
 	if (h->by_wut) {
-		struct tpc_range r = area_range(c->sa, from + (size_t)h->at, h->len);
+		struct tpc_range r = area_range(c->sa, at, h->len);
 
 		if (!check_take(c, F_TOKEN_POINT_IN_TIME, check_from(c, 2), h->len, 0, other))
 			goto out;
 		cmd = probe_wut(c->src, disk_next_list_id(c->src->host), 0, other, 0, &r, 1);
 		if (!probe_good(&cmd))
 			goto out;
-		memcpy(c->sa->model + from + (size_t)h->at, c->sa->model + check_from(c, 2),
-		       h->len);
+		memcpy(c->sa->model + at, c->sa->model + check_from(c, 2), h->len);
 	}
 	cmd = check_put(c, c->dst, token, 0, to, c->window);
 	finding_judge(c->f, SIDE_SOURCE, F_TOKEN_POINT_IN_TIME,
 		      probe_bad_token(&cmd) || check_wut_done(&cmd, 1u << 31) > 0, VERDICT_WARN,
 		      "%s: %s", h->name, probe_text(&cmd, text, sizeof(text)));
 	check_written(c, F_TOKEN_POINT_IN_TIME, &cmd, old, to, c->window);
-	area_learn(c->sa, from + (size_t)h->at, h->len);
+	area_learn(c->sa, at, h->len);
 out:
 	free(old);
 }

@@ -190,13 +190,17 @@ void check_rrti_length(const struct rrti *r, enum finding what, struct findings 
 		      r->asked, r->cmd.in_len, all ? all - 4 : 0, r->cmd.residual);
 }
 
+bool check_truncated(const struct initiator_cmd *cmd)
+{
+	return probe_sense(cmd, KEY_COPY_ABORTED, ASC_COPY_TARGET_DATA_UNDERRUN) ||
+	       probe_sense(cmd, KEY_ABORTED_COMMAND, ASC_COPY_TARGET_DATA_UNDERRUN);
+}
+
 uint64_t check_wut_done(const struct initiator_cmd *cmd, uint64_t blocks)
 {
 	if (probe_good(cmd))
 		return blocks;
-	if ((probe_sense(cmd, KEY_COPY_ABORTED, ASC_COPY_TARGET_DATA_UNDERRUN) ||
-	     probe_sense(cmd, KEY_ABORTED_COMMAND, ASC_COPY_TARGET_DATA_UNDERRUN)) &&
-	    cmd->sense.info <= blocks)
+	if (check_truncated(cmd) && cmd->sense.info <= blocks)
 		return cmd->sense.info;
 	return 0;
 }

@@ -23,6 +23,8 @@ void check_wut_result(const struct rrti *r, uint64_t blocks, uint64_t done, stru
 /* @r has min(allocation, whole) bytes, the right residual and an untouched AVAILABLE DATA. */
 void check_rrti_length(const struct rrti *r, enum finding what, struct findings *f);
 
+/* A or B/0D/04: a success with a count. */
+bool check_truncated(const struct initiator_cmd *cmd);
 /*
  * How many leading blocks the end of a WUT of @blocks says to be written
  * (windows-initiator.md 4.4): all with GOOD, INFORMATION with A or B/0D/04, else 0.

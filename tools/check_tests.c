@@ -54,7 +54,7 @@ bool check_take(struct check *c, enum finding what, size_t off, size_t len, uint
 	}
 	if (blocks == r.blocks)
 		return true;
-	finding_add(c->f, SIDE_SOURCE, what, VERDICT_WARN,
+	finding_add(c->f, SIDE_SOURCE, what, VERDICT_SKIP,
 		    "no token of %u blocks to try it with: one of %" PRIu64, r.blocks, blocks);
 	return false;
 }

@@ -36,11 +36,33 @@ static struct initiator_cmd make(struct check *c, struct probe *p, uint32_t id, 
 	return probe_pt(p, id, 0, 0, &r, 1);
 }
 
-/* A PT that Windows sends, of @id; its answers judged.  False: no use to go on. */
-static bool windows_pt(struct check *c, uint32_t id)
+/* 5/24/00 for ODD_ID, or the result of identifier 0: it is looked for in the wrong place. */
+static void judge_list_id(struct check *c, uint32_t blocks)
 {
 	struct rrti *r = &c->src->scratch;
-	uint32_t n = small(c);
+	struct initiator_cmd again = r->cmd;
+	bool other = r->decoded && r->r.count == small(c) && r->r.count != blocks;
+	char text[160];
+
+	if (probe_sense(&r->cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB)) {
+		put_be32(again.cdb + 6, ODD_ID); /* where PT has it */
+		probe_run(c->src, &again);
+		finding_add(c->f, SIDE_SOURCE, F_RRTI_LIST_ID, VERDICT_FAIL,
+			    "5/24/00 for the identifier of a PT%s",
+			    probe_good(&again) ? "; with the identifier at bytes 6 to 9, too: GOOD"
+					       : "");
+		return;
+	}
+	finding_judge(c->f, SIDE_SOURCE, F_RRTI_LIST_ID, r->decoded && !other, VERDICT_FAIL,
+		      "list identifier %08Xh: %s%s", ODD_ID,
+		      probe_text(&r->cmd, text, sizeof(text)),
+		      other ? ", with the result of identifier 0" : "");
+}
+
+/* A PT that Windows sends, of @id; its answers judged.  False: no use to go on. */
+static bool windows_pt(struct check *c, uint32_t id, uint32_t n)
+{
+	struct rrti *r = &c->src->scratch;
 	struct initiator_cmd cmd = make(c, c->src, id, n);
 	char text[160];
 
@@ -52,33 +74,22 @@ static bool windows_pt(struct check *c, uint32_t id)
 	finding_judge(c->f, SIDE_SOURCE, F_PT_TIME, c->src->seconds < SECONDS, VERDICT_FAIL,
 		      "%.2f s", c->src->seconds);
 	probe_rrti(c->src, id, DISK_RRTI_PT_LEN, r);
-	if (probe_sense(&r->cmd, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB) && id == ODD_ID) {
-		struct initiator_cmd again = r->cmd;
-
-		put_be32(again.cdb + 6, id); /* where PT has it */
-		probe_run(c->src, &again);
-		finding_add(c->f, SIDE_SOURCE, F_RRTI_LIST_ID, VERDICT_FAIL,
-			    "5/24/00 for the identifier of a PT%s",
-			    probe_good(&again) ? "; with the identifier at bytes 6 to 9, too: GOOD"
-					       : "");
-		return true;
-	}
-	finding_judge(c->f, SIDE_SOURCE, F_RRTI_ANSWERS, r->decoded, VERDICT_FAIL, "%s, %zu bytes",
-		      probe_text(&r->cmd, text, sizeof(text)), r->cmd.in_len);
-	if (id == ODD_ID)
-		finding_judge(c->f, SIDE_SOURCE, F_RRTI_LIST_ID, r->decoded, VERDICT_WARN,
-			      "list identifier %08Xh: %s", id,
-			      probe_text(&r->cmd, text, sizeof(text)));
 	if (r->decoded)
 		check_pt_result(r, n, c->f);
+	if (id == ODD_ID)
+		judge_list_id(c, n);
+	else
+		finding_judge(c->f, SIDE_SOURCE, F_RRTI_ANSWERS, r->decoded, VERDICT_FAIL,
+			      "%s, %zu bytes", probe_text(&r->cmd, text, sizeof(text)),
+			      r->cmd.in_len);
 	return true;
 }
 
 /* After a boot Windows begins with 0. */
 static void as_windows(struct check *c)
 {
-	if (windows_pt(c, 0))
-		windows_pt(c, ODD_ID);
+	if (windows_pt(c, 0, small(c)))
+		windows_pt(c, ODD_ID, small(c) / 2);
 }
 
 /* Windows' own lengths and some short ones, each for a command of its own. */
@@ -322,16 +333,24 @@ static void many(struct check *c)
 	accepts(c, F_PT_RANGES, 0, r, n, of);
 }
 
-static void large(struct check *c)
+/* One range of @n blocks, or what the LUN has. */
+static void one_range(struct check *c, uint64_t n)
 {
-	uint64_t n = disk_pt_cap(c->src->disk), all = c->src->disk->capacity.blocks;
+	uint64_t all = c->src->disk->capacity.blocks;
 	struct tpc_range r;
 	char of[48];
 
-	n = n < all ? n : all;
+	n = n && n < all ? n : all;
 	r = (struct tpc_range) { 0, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX };
 	snprintf(of, sizeof(of), "one range of %u blocks", r.blocks);
 	accepts(c, F_PT_LARGE, 0, &r, 1, of);
+}
+
+/* Of the optimal size; and of the maximum, of which there may be a token for a part. */
+static void large(struct check *c)
+{
+	one_range(c, disk_pt_cap(c->src->disk));
+	one_range(c, c->src->disk->odx.max_token_blocks);
 }
 
 static void timeouts(struct check *c)
