@@ -15,7 +15,8 @@
 #define KEPT_S	     2	  /* INACTIVITY TIMEOUT of one that is kept by use           */
 #define KEPT_STEP_MS 1200 /* between its uses: three are beyond timeout and a tick   */
 #define SETTLE_MS    300  /* after a reset nothing is written any more               */
-#define FLIP_STEP    8	  /* every so many bytes of a token one bit is changed       */
+#define FLIP_ALL     16	  /* in each of these bytes of a token one bit is changed,   */
+#define FLIP_STEP    8	  /* then in one of so many                                  */
 
 static void pass_or_dead(struct check *c, enum finding what, const struct initiator_cmd *cmd,
 			 const char *of)
@@ -145,9 +146,11 @@ static void corrupt(struct check *c)
 
 	if (!take(c, F_TOKEN_CORRUPT, 0, token))
 		return;
-	for (unsigned i = 0; i < ROD_TOKEN_LEN && check_going(c); i += FLIP_STEP) {
-		/* Another place in each group of bytes, another bit. */
-		unsigned at = i + i / FLIP_STEP % FLIP_STEP, bit = 1u << (i / FLIP_STEP * 5 % 8);
+	for (unsigned i = 0; i < ROD_TOKEN_LEN && check_going(c);
+	     i += i < FLIP_ALL ? 1 : FLIP_STEP) {
+		/* Behind the header another place in each group of bytes, another bit. */
+		unsigned at = i < FLIP_ALL ? i : i + i / FLIP_STEP % FLIP_STEP;
+		unsigned bit = 1u << (i * 5 / FLIP_STEP % 8);
 		char of[64];
 
 		token[at] ^= (uint8_t)bit;

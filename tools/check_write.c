@@ -94,28 +94,33 @@ static void largest(struct check *c)
 	check_written(c, F_WUT_DATA, &cmd, c->sa->model, to, len);
 }
 
-/* Source ranges and destination ranges in pieces that fit nowhere, backwards. */
+/*
+ * Pieces of different lengths, adjacent and descending: in any other order than the
+ * list's, on either side or on both, something else comes out.
+ */
 static void order(struct check *c)
 {
-	size_t w = c->window, q = w / 4;
+	size_t w = c->window, q = w / 4, at = 0;
 	const size_t from[] = { check_from(c, 3) + q, check_from(c, 3), check_from(c, 1) };
-	const size_t to[] = { check_to(c, 4) + q, check_to(c, 4), check_to(c, 2) };
-	const size_t from_len[] = { q, q, 2 * q }, to_len[] = { q, q, 2 * q };
+	const size_t from_len[] = { q, q, 2 * q };
+	const size_t to[] = { check_to(c, 2), check_to(c, 4) + q, check_to(c, 4) };
+	const size_t to_len[] = { 2 * q, q, q };
 	struct tpc_range src[3], dst[3];
-	uint8_t token[ROD_TOKEN_LEN];
+	uint8_t token[ROD_TOKEN_LEN], *rod = malloc(w);
 	struct initiator_cmd cmd;
 	uint64_t blocks;
 	char why[SAW_MAX], text[160];
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; rod && i < 3; at += from_len[i++]) {
 		src[i] = area_range(c->sa, from[i], from_len[i]);
 		dst[i] = area_range(c->da, to[i], to_len[i]);
+		memcpy(rod + at, c->sa->model + from[i], from_len[i]);
 	}
-	if (!area_fill(c->da, check_to(c, 2), 3 * w))
-		return;
+	if (!rod || !area_fill(c->da, check_to(c, 2), 3 * w))
+		goto out;
 	if (!probe_token(c->src, 0, src, 3, token, &blocks, why)) {
 		finding_add(c->f, SIDE_SOURCE, F_WUT_ORDER, VERDICT_FAIL, "%s", why);
-		return;
+		goto out;
 	}
 	cmd = probe_wut(c->dst, next_id(c), 0, token, 0, dst, 3);
 	finding_judge(c->f, SIDE_SOURCE, F_WUT_ORDER, probe_good(&cmd), VERDICT_FAIL,
@@ -123,12 +128,16 @@ static void order(struct check *c)
 		      probe_text(&cmd, text, sizeof(text)));
 	if (!probe_good(&cmd)) {
 		area_learn(c->da, check_to(c, 2), 3 * w);
-		return;
+		goto out;
 	}
-	for (unsigned i = 0; i < 3; i++)
-		memcpy(c->da->model + to[i], c->sa->model + from[i], from_len[i]);
-	for (unsigned i = 0; i < 3; i++)
-		check_written(c, F_WUT_ORDER, &cmd, c->sa->model + from[i], to[i], from_len[i]);
+	at = 0;
+	for (unsigned i = 0; i < 3; at += to_len[i++])
+		memcpy(c->da->model + to[i], rod + at, to_len[i]);
+	at = 0;
+	for (unsigned i = 0; i < 3; at += to_len[i++])
+		check_written(c, F_WUT_ORDER, &cmd, rod + at, to[i], to_len[i]);
+out:
+	free(rod);
 }
 
 /* From the middle of the token, block by block aligned to nothing. */
