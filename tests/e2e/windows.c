@@ -8,7 +8,8 @@
 #include "engine.h"
 #include "stream.h"
 
-#define SIZE (8 * MIB)
+#define SIZE (24 * MIB)
+#define ALL  32768u /* blocks of a token, 16 MiB */
 
 static void print_result(uint32_t id, const struct rrti *q)
 {
@@ -43,13 +44,13 @@ bool result_sense_is(struct initiator *in, unsigned lun, uint32_t id, unsigned k
 }
 
 static const struct ended ways[WAYS_TO_END] = {
-	{ .what = "PT done", .sa = 0x10, .asked = 2048, .status = TPC_DONE },
+	{ .what = "PT done", .sa = 0x10, .asked = ALL, .status = TPC_DONE },
 	{ .what = "PT failed", .sa = 0x10, .asked = 1, .status = TPC_FAILED },
-	{ .what = "PT cut short", .sa = 0x10, .asked = 2049, .status = TPC_PARTIAL },
+	{ .what = "PT cut short", .sa = 0x10, .asked = ALL + 1, .status = TPC_PARTIAL },
 	{ .what = "WUT done", .sa = 0x11, .asked = 8, .status = TPC_DONE },
 	{ .what = "WUT failed", .sa = 0x11, .asked = 8, .status = TPC_FAILED },
 	{ .what = "WUT cut short", .sa = 0x11, .asked = 8, .status = TPC_PARTIAL },
-	{ .what = "WUT terminated", .sa = 0x11, .asked = 2048, .status = TPC_TERMINATED },
+	{ .what = "WUT terminated", .sa = 0x11, .asked = ALL, .status = TPC_TERMINATED },
 };
 
 /* The result of way @i, whose list identifier is 100 + @i. */
@@ -63,15 +64,15 @@ static void hear(struct initiator *in, unsigned i, struct ended *ret)
 
 void ways_to_end(struct ended ret[WAYS_TO_END])
 {
-	/* A token has 1 MiB at most, which takes four seconds to write. */
+	/* All of a token takes 4 s, and more than may be in flight at once. */
 	struct bench b =
-		bench_start(SIZE, ",odx.token-covers=1M,odx.optimal=1M", ",fault=rate:256K");
-	struct tpc_range mib = RANGE(0, 2048), more = RANGE(0, 2049), none = RANGE(SIZE / 512, 1);
+		bench_start(SIZE, ",odx.token-covers=16M,odx.optimal=16M", ",fault=rate:4M");
+	struct tpc_range all = RANGE(0, ALL), more = RANGE(0, ALL + 1), none = RANGE(SIZE / 512, 1);
 	struct tpc_range eight = RANGE(64, 8);
 	uint8_t token[ROD_TOKEN_LEN], list[TPC_WUT_HEADER + TPC_RANGE_LEN];
 	struct scsi_cdb abort = { .op = &scsi_ops[CMD_COPY_OPERATION_ABORT], .list_id = 106 };
 
-	CHECK_GOOD(pt(b.in, 0, 100, &mib, 1));
+	CHECK_GOOD(pt(b.in, 0, 100, &all, 1));
 	hear(b.in, 0, &ret[0]);
 	memcpy(token, ret[0].q.r.token ? ret[0].q.r.token : ret[0].q.data, sizeof(token));
 	CHECK_ILLEGAL(pt(b.in, 0, 101, &none, 1), ASC_LBA_OUT_OF_RANGE);
@@ -80,13 +81,13 @@ void ways_to_end(struct ended ret[WAYS_TO_END])
 	hear(b.in, 2, &ret[2]);
 	CHECK_GOOD(wut(b.in, 1, 103, token, 0, &eight, 1));
 	hear(b.in, 3, &ret[3]);
-	CHECK_ILLEGAL(wut(b.in, 1, 104, token, 2048, &eight, 1),
+	CHECK_ILLEGAL(wut(b.in, 1, 104, token, ALL, &eight, 1),
 		      ASC_INVALID_FIELD_IN_PARAMETER_LIST);
 	hear(b.in, 4, &ret[4]);
-	CHECK_SENSE(wut(b.in, 1, 105, token, 2044, &eight, 1), KEY_COPY_ABORTED,
+	CHECK_SENSE(wut(b.in, 1, 105, token, ALL - 4, &eight, 1), KEY_COPY_ABORTED,
 		    ASC_COPY_TARGET_DATA_UNDERRUN);
 	hear(b.in, 5, &ret[5]);
-	tpc_wut_encode(list, sizeof(list), true, false, 0, token, &mib, 1);
+	tpc_wut_encode(list, sizeof(list), true, false, 0, token, &all, 1);
 	CHECK_GOOD(send_list(b.in, 1, CMD_WRITE_USING_TOKEN, 106, list, sizeof(list)));
 	CHECK_GOOD(command(b.in, 1, &abort, NULL, 0));
 	hear(b.in, 6, &ret[6]);
