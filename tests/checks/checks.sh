@@ -39,6 +39,8 @@ only() {
 
 format() {
 	local status=0 file
+	# All at once first: a process for each file takes ten times as long.
+	c_files | xargs clang-format --dry-run -Werror 2>/dev/null && return 0
 	while read -r file; do
 		if ! clang-format --dry-run -Werror "$file" 2>/dev/null; then
 			echo "$file: run clang-format -i on it"
