@@ -94,7 +94,7 @@ int conn_new(struct iscsi_server *s, int fd, uint16_t tpgt)
 	find_addresses(c);
 	c->reactor = reactor_take(s->reactors);
 	c->since = c->rx.progress = ring_now(s->env.ring);
-	LIST_INSERT_HEAD(&s->conns, c, link);
+	TAILQ_INSERT_TAIL(&s->conns, c, link);
 	s->stats.connections++;
 	s->stats.connections_now++;
 	ring_timer_set(s->env.ring, &c->tick, NS_PER_S);
@@ -165,7 +165,7 @@ static void settle_posted(struct ring_post *post)
 	struct iscsi_conn *c = container_of(post, struct iscsi_conn, settle);
 	struct iscsi_server *s = c->srv;
 
-	LIST_REMOVE(c, link);
+	TAILQ_REMOVE(&s->conns, c, link);
 	s->stats.connections_now--;
 	session_free(c->sess);
 	conn_free(c);

@@ -167,7 +167,7 @@ struct login; /* login.c */
 struct iscsi_conn {
 	struct iscsi_server *srv;
 	struct reactor *reactor; /* sends and receives for it */
-	LIST_ENTRY(iscsi_conn) link;
+	TAILQ_ENTRY(iscsi_conn) link;
 	int fd;
 	enum conn_state state;
 	bool last_word; /* close when the send queue is empty */
@@ -225,7 +225,8 @@ int login_new(struct iscsi_conn *c);
 void login_free(struct iscsi_conn *c);
 /* The session that stood in the way has ended. */
 void login_continue(struct iscsi_conn *c);
-bool login_waits(const struct iscsi_conn *c);
+/* Does it wait for the session that it replaces (@replacing), or for room? */
+bool login_waits(const struct iscsi_conn *c, bool replacing);
 
 /* ---- sessions (session.c) ---- */
 
@@ -436,7 +437,7 @@ void text_start(struct icmd *cmd);
 
 /* ---- the server (server.c) ---- */
 
-LIST_HEAD(conn_list, iscsi_conn);
+TAILQ_HEAD(conn_list, iscsi_conn);
 LIST_HEAD(session_list, iscsi_session);
 LIST_HEAD(tgt_list, iscsi_tgt);
 

@@ -240,7 +240,7 @@ static bool replaces(struct iscsi_conn *c)
 	old = session_find(c->srv, l->tgt, c->tpgt, l->initiator, l->isid);
 	if (!old)
 		return false;
-	l->waiting = true;
+	l->waiting = l->replacing = true;
 	c->rx.waiting = true;
 	conn_close(old->conn, "replaced by a new login of the same initiator port");
 	return true;
@@ -292,13 +292,13 @@ static void finish(struct iscsi_conn *c)
 	respond(c);
 }
 
-bool login_waits(const struct iscsi_conn *c)
+bool login_waits(const struct iscsi_conn *c, bool replacing)
 {
-	return c->state == CONN_LOGIN && c->login->waiting;
+	return c->state == CONN_LOGIN && c->login->waiting && c->login->replacing == replacing;
 }
 
 void login_continue(struct iscsi_conn *c)
 {
-	c->login->waiting = false;
+	c->login->waiting = c->login->replacing = false;
 	finish(c);
 }

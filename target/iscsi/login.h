@@ -12,9 +12,10 @@
 enum { STAGE_SECURITY = 0, STAGE_OPERATIONAL = 1, STAGE_FULL_FEATURE = 3 };
 
 struct login {
-	bool begun;   /* the first request is in                           */
-	bool waiting; /* for the session that it replaces to end           */
-	bool named;   /* identity keys were judged                         */
+	bool begun;	/* the first request is in                           */
+	bool waiting;	/* for a session to end: the one that it replaces ... */
+	bool replacing; /* ... or (not replacing) any, for there is no room */
+	bool named;	/* identity keys were judged                         */
 	uint8_t stage;
 	uint32_t itt;
 	uint8_t isid[6];

@@ -91,7 +91,7 @@ int iscsi_server_new(struct iscsi_server **ret, const struct bs_env *env,
 	if (s->limits.reactors == 0)
 		s->limits.reactors = iscsi_default_reactors();
 	LIST_INIT(&s->targets);
-	LIST_INIT(&s->conns);
+	TAILQ_INIT(&s->conns);
 	LIST_INIT(&s->sessions);
 	err = arena_new(&s->arena, env->ring, limits->arena_bytes);
 	if (!err)
@@ -119,7 +119,7 @@ void iscsi_server_free(struct iscsi_server *s)
 
 	if (!s)
 		return;
-	assert(LIST_EMPTY(&s->conns) && LIST_EMPTY(&s->sessions));
+	assert(TAILQ_EMPTY(&s->conns) && LIST_EMPTY(&s->sessions));
 	for (unsigned i = 0; i < s->nportals; i++)
 		if (s->portals[i].fd >= 0)
 			close(s->portals[i].fd);
@@ -216,16 +216,24 @@ static bool portals_busy(const struct iscsi_server *s)
 	return false;
 }
 
-void server_conn_gone(struct iscsi_server *s)
+/* Oldest first: of two that replace the same session the newer one replaces the older. */
+static void continue_logins(struct iscsi_server *s, bool replacing)
 {
 	struct iscsi_conn *c, *next;
 
-	for (c = LIST_FIRST(&s->conns); c; c = next) {
-		next = LIST_NEXT(c, link);
-		if (login_waits(c))
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (login_waits(c, replacing))
 			login_continue(c);
 	}
-	if (!s->stopping || s->stop_posted || !LIST_EMPTY(&s->conns) || portals_busy(s))
+}
+
+void server_conn_gone(struct iscsi_server *s)
+{
+	/* Who replaces a session has its place, before those who wait for any. */
+	continue_logins(s, true);
+	continue_logins(s, false);
+	if (!s->stopping || s->stop_posted || !TAILQ_EMPTY(&s->conns) || portals_busy(s))
 		return;
 	s->stop_posted = true;
 	ring_timer_cancel(s->env.ring, &s->grace);
@@ -238,8 +246,8 @@ static void grace_is_over(struct ring_timer *timer)
 	struct iscsi_server *s = container_of(timer, struct iscsi_server, grace);
 	struct iscsi_conn *c, *next;
 
-	for (c = LIST_FIRST(&s->conns); c; c = next) {
-		next = LIST_NEXT(c, link);
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, link);
 		conn_close(c, "the target stops");
 	}
 }
@@ -273,8 +281,8 @@ void iscsi_server_stop(struct iscsi_server *s, unsigned grace_ms, void (*done)(v
 			ring_cancel_op(s->env.ring, &s->portals[i].op);
 	}
 	ring_timer_set(s->env.ring, &s->grace, grace_ms * NS_PER_MS);
-	for (c = LIST_FIRST(&s->conns); c; c = next) {
-		next = LIST_NEXT(c, link);
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, link);
 		stop_conn(c);
 	}
 	server_conn_gone(s);

@@ -427,6 +427,76 @@ static void test_reinstatement_busy(void)
 	rig_end(&rig);
 }
 
+/* While the old session ends an initiator gives up and tries again: the last try counts. */
+static void test_reinstatement_twice(void)
+{
+	static const char text[] = "InitiatorName=" RIG_INITIATOR "|TargetName=" RIG_TARGET;
+	struct iscsi_pdu pdu;
+	struct peer p, gave_up, q;
+
+	start();
+	CU_ASSERT_EQUAL(peer_login(&p, &rig, RIG_INITIATOR, RIG_TARGET, ""), 0);
+	peer_ready(&p, LUN_SLOW);
+	pdu = peer_read10(&p, LUN_SLOW, 0, 8, 512);
+	peer_send(&p, &pdu, NULL, 0);
+	usleep(50000);
+	peer_connect(&gave_up, &rig);
+	peer_login_pdu(&gave_up, 1, 3, text);
+	usleep(50000);
+	peer_connect(&q, &rig);
+	CU_ASSERT_EQUAL(answer_login_status(peer_login_step(&q, 1, 3, text)), 0);
+	peer_ready(&q, LUN_DISK);
+	CU_ASSERT(peer_is_closed(&gave_up));
+	CU_ASSERT(rig_wait(&rig, one_session));
+	CU_ASSERT_EQUAL(peer_tur(&q, LUN_DISK), SAM_GOOD);
+	peer_close(&p);
+	peer_close(&gave_up);
+	peer_close(&q);
+	rig_end(&rig);
+}
+
+static void ask_login(struct peer *p, unsigned who)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "InitiatorName=iqn.2001-04.com.example:peer%u|TargetName=%s",
+		 who, RIG_TARGET);
+	peer_connect(p, &rig);
+	peer_login_pdu(p, 1, 3, text);
+	usleep(50000); /* to be there before the next */
+}
+
+/* The place of a session that is being replaced is no newcomer's. */
+static void test_place_is_kept(void)
+{
+	struct peer old, again, other;
+	struct iscsi_pdu pdu;
+
+	rig_init(&rig);
+	rig.limits.max_sessions = 1;
+	rig_start(&rig);
+	for (unsigned first = 0; first < 2; first++) {
+		CU_ASSERT_EQUAL(peer_login(&old, &rig, "iqn.2001-04.com.example:peer0", RIG_TARGET,
+					   ""),
+				0);
+		peer_ready(&old, LUN_SLOW);
+		pdu = peer_read10(&old, LUN_SLOW, 0, 8, 512);
+		peer_send(&old, &pdu, NULL, 0);
+		usleep(50000);
+		if (first) /* it goes by itself, and both wait */
+			peer_close(&old);
+		ask_login(first ? &other : &again, first ? 2 : 0);
+		ask_login(first ? &again : &other, first ? 0 : 2);
+		CU_ASSERT_EQUAL(answer_login_status(peer_recv(&again)), 0);
+		CU_ASSERT_EQUAL(answer_login_status(peer_recv(&other)), 0x0302);
+		if (!first)
+			peer_close(&old);
+		peer_close(&again);
+		peer_close(&other);
+	}
+	rig_end(&rig);
+}
+
 static void test_discovery(void)
 {
 	struct iscsi_pdu pdu;
@@ -539,6 +609,10 @@ int main(int argc, char **argv)
 		{ "CHAP cannot be skipped", test_cannot_skip_chap },
 		{ "the same initiator port replaces its session", test_reinstatement },
 		{ "the replaced session's commands end first", test_reinstatement_busy },
+		{ "of two logins that replace a session the last one stays",
+		  test_reinstatement_twice },
+		{ "at the limit, too, it has the place of the one it replaces",
+		  test_place_is_kept },
 		{ "discovery tells allowed targets at the address used", test_discovery },
 		{ "discovery with CHAP", test_discovery_chap },
 		{ "a peer that leaves in mid-PDU leaves nothing behind", test_leaves_early },
