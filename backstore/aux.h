@@ -15,9 +15,9 @@ struct aux;
  * more than half, so that no kind waits behind another; a single thread does them in turn.
  */
 enum aux_kind {
-	AUX_SHORT, /* somebody waits for the answer: where data is, a file to be made */
+	AUX_SHORT, /* somebody may wait: where data is, a file to be made, slots of a sidecar */
 	AUX_GRAFT, /* blocks for a copy that waits */
-	AUX_KEEP,  /* nobody waits: cloning for a rod, giving space back */
+	AUX_KEEP,  /* nobody waits: cloning for a rod, giving a clone's space back */
 	AUX_KINDS
 };
 

@@ -186,6 +186,7 @@ void file_discard(struct io *io)
 		try_way(io, WAY_PUNCH);
 		return;
 	}
+	io->job.kind = AUX_SHORT;
 	io->job.work = hole_work;
 	io->job.done = hole_done;
 	io->job.ring = io->bs->env.ring;

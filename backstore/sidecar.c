@@ -29,6 +29,7 @@ int sidecar_init(struct sidecar *sc, const struct bs_env *env, const char *dir, 
 	uint64_t n = bytes / SIDECAR_SLOT;
 
 	*sc = (struct sidecar) { .env = *env, .fd = -1 };
+	sc->env.load = NULL; /* what is saved may be for a copy's write, not a host's */
 	sc->nslots = n < UINT32_MAX - WORD_BITS ? (uint32_t)n : UINT32_MAX - WORD_BITS;
 	sc->linger.fn = linger_over;
 	sc->dir = dir ? strdup(dir) : NULL;
@@ -154,7 +155,7 @@ static void punch(struct sidecar *sc)
 	if (!sc->punch_n)
 		return;
 	sc->punching = true;
-	sc->job.kind = AUX_KEEP;
+	sc->job.kind = AUX_SHORT; /* a write may wait for one of the slots */
 	sc->job.work = punch_work;
 	sc->job.done = punched;
 	sc->job.ring = sc->env.ring;

@@ -169,10 +169,14 @@ static void holdup_over(struct aux_job *job)
 
 void hold_up(struct fixture *f, struct holdup *h)
 {
-	*h = (struct holdup) { .job = { .kind = AUX_KEEP,
-					.work = holdup_work,
-					.done = holdup_over,
-					.ring = f->ring } };
+	hold_up_kind(f, h, AUX_KEEP);
+}
+
+void hold_up_kind(struct fixture *f, struct holdup *h, enum aux_kind kind)
+{
+	*h = (struct holdup) {
+		.job = { .kind = kind, .work = holdup_work, .done = holdup_over, .ring = f->ring }
+	};
 	aux_submit(f->aux, &h->job);
 }
 

@@ -44,7 +44,8 @@ struct holdup {
 	atomic_bool go;
 	bool over;
 };
-void hold_up(struct fixture *f, struct holdup *h);
+void hold_up(struct fixture *f, struct holdup *h); /* jobs for which nobody waits */
+void hold_up_kind(struct fixture *f, struct holdup *h, enum aux_kind kind);
 void let_go(struct fixture *f, struct holdup *h); /* waits for its end */
 
 /* An io with its outcome; bs_submit it as &x.io after tio_set. */

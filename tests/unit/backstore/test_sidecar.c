@@ -159,20 +159,32 @@ static uint64_t space(void)
 	return (uint64_t)st.st_blocks * 512;
 }
 
+/* Both threads are busy. */
+struct all_busy {
+	struct holdup h[2];
+};
+
 /* The job for that is there and does not get on. */
-static void wait_for_punching(struct holdup *h)
+static void wait_for_punching(struct all_busy *busy)
 {
-	hold_up(&fx, h);
+	for (unsigned i = 0; i < COUNT(busy->h); i++)
+		hold_up_kind(&fx, &busy->h[i], AUX_SHORT);
 	for (unsigned ms = 0; ms < 3000 && !sc.punching; ms++)
 		run_for(&fx, 1);
 	CU_ASSERT(sc.punching);
+}
+
+static void punch_on(struct all_busy *busy)
+{
+	for (unsigned i = 0; i < COUNT(busy->h); i++)
+		let_go(&fx, &busy->h[i]);
 }
 
 /* While others stay, and are as they were; who takes one meanwhile is not hurt. */
 static void space_of_a_slot_comes_back(const char *dir, const char *fault)
 {
 	uint32_t slots[SLOTS];
-	struct holdup h;
+	struct all_busy busy;
 	struct tio t;
 	uint64_t full;
 
@@ -188,7 +200,7 @@ static void space_of_a_slot_comes_back(const char *dir, const char *fault)
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (i % 10)
 			sidecar_put(&sc, slots[i]);
-	wait_for_punching(&h);
+	wait_for_punching(&busy);
 	/* taken again at the very moment when their space goes */
 	CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[1]), 0);
 	fill_pattern(a, SIDECAR_SLOT, 0, 1000 + slots[1]);
@@ -196,7 +208,7 @@ static void space_of_a_slot_comes_back(const char *dir, const char *fault)
 	sidecar_submit(&sc, slots[1], &t.io);
 	run_for(&fx, 20);
 	CU_ASSERT_FALSE(t.done);
-	let_go(&fx, &h);
+	punch_on(&busy);
 	run_until(&fx, &t.done);
 	CU_ASSERT_EQUAL(t.res, 0);
 	for (unsigned i = 11; i < SLOTS; i += 10) {
@@ -225,11 +237,42 @@ static void space_of_a_slot_comes_back_while_others_stay(void)
 	space_of_a_slot_comes_back("dir", "short:2+again:2");
 }
 
+/* A host's write may need the slot: it does not wait for somebody's clone to be made. */
+static void space_is_given_back_beside_long_jobs(void)
+{
+	uint32_t slots[20];
+	struct holdup clone;
+	struct tio t;
+
+	fixture_init(&fx);
+	start(fx.dir, NULL);
+	for (unsigned i = 0; i < COUNT(slots); i++) {
+		CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[i]), 0);
+		CU_ASSERT_EQUAL(slot_io(slots[i], IO_WRITE, 0, a, SIDECAR_SLOT), 0);
+	}
+	hold_up(&fx, &clone);
+	for (unsigned i = 1; i < COUNT(slots); i++)
+		sidecar_put(&sc, slots[i]);
+	run_for(&fx, 2 * SIDECAR_LINGER_NS / 1000000);
+	CU_ASSERT_EQUAL(sidecar_take(&sc, &slots[1]), 0);
+	tio_set(&t, &fx, IO_WRITE, 0, a, SIDECAR_SLOT);
+	sidecar_submit(&sc, slots[1], &t.io);
+	for (unsigned ms = 0; ms < 3000 && !t.done; ms++)
+		run_for(&fx, 1);
+	CU_ASSERT(t.done);
+	let_go(&fx, &clone);
+	run_until(&fx, &t.done);
+	CU_ASSERT_EQUAL(t.res, 0);
+	sidecar_put(&sc, slots[0]);
+	sidecar_put(&sc, slots[1]);
+	finish();
+}
+
 /* Given up in the middle of it. */
 static void it_may_end_while_space_is_given_back(void)
 {
 	uint32_t slots[20];
-	struct holdup h;
+	struct all_busy busy;
 
 	fixture_init(&fx);
 	start(fx.dir, NULL);
@@ -239,10 +282,10 @@ static void it_may_end_while_space_is_given_back(void)
 	}
 	for (unsigned i = 1; i < COUNT(slots); i++)
 		sidecar_put(&sc, slots[i]);
-	wait_for_punching(&h);
+	wait_for_punching(&busy);
 	sidecar_put(&sc, slots[0]);
 	sidecar_done(&sc);
-	let_go(&fx, &h);
+	punch_on(&busy);
 	fixture_done(&fx);
 }
 
@@ -280,6 +323,7 @@ int main(int argc, char **argv)
 		  an_empty_one_is_given_back_and_made_anew },
 		{ "space of a slot comes back while others stay",
 		  space_of_a_slot_comes_back_while_others_stay },
+		{ "space is given back beside long jobs", space_is_given_back_beside_long_jobs },
 		{ "it may end while space is given back", it_may_end_while_space_is_given_back },
 		{ "a place that cannot be used is an error of the transfer",
 		  a_place_that_cannot_be_used_is_an_error_of_the_transfer },
