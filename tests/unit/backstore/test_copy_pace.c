@@ -213,6 +213,26 @@ static void undisturbed_copy(void)
 	finish();
 }
 
+/* Nor what is saved because of them, where tokens hold what it overwrites. */
+static void undisturbed_by_saves(void)
+{
+	const struct copy_engine_config cfg = { .chunk = 512 * KIB, .window = 4, .copies = 1 };
+	struct rod *held;
+	struct tcopy t;
+
+	start(&cfg, NULL);
+	CU_ASSERT_EQUAL(do_io(&fx, dst, IO_WRITE, 0, back, SIZE, IO_BULK), 0);
+	held = do_capture(&fx, dst, &whole, 1);
+	begin(&t, 0);
+	run_until(&fx, &t.done);
+	CU_ASSERT_EQUAL(t.err, 0);
+	CU_ASSERT_FALSE(rod_cancelled(held));
+	CU_ASSERT_EQUAL(t.c.stats.chunks, SIZE / (512 * KIB));
+	CU_ASSERT_EQUAL(load.last, 0);
+	rod_unref(held);
+	finish();
+}
+
 /* 16 writes of 20 ms, one after the other: those of a window would take a quarter. */
 static void disturbed_copy(void)
 {
@@ -329,6 +349,7 @@ int main(int argc, char **argv)
 		{ "a long silence is not made up for", long_silence_saves_nothing },
 		{ "READs and WRITEs are counted, copies' are not", hosts_are_counted },
 		{ "an undisturbed copy moves whole chunks", undisturbed_copy },
+		{ "a copy is not disturbed by what it has saved", undisturbed_by_saves },
 		{ "a disturbed copy moves one small chunk at a time", disturbed_copy },
 		{ "two copies together keep the rate", rate_is_kept },
 		{ "a rate and a deadline: an honest count", rate_and_deadline },
