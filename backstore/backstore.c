@@ -161,7 +161,8 @@ int bs_close(struct backstore *bs)
 
 bool bs_idle(const struct backstore *bs)
 {
-	return bs->in_flight == 0 && bs->rods == 0 && !clones_busy(bs->clones);
+	return bs->in_flight == 0 && bs->rods == 0 && !cbw_busy(bs->cbw) &&
+	       !clones_busy(bs->clones);
 }
 
 int bs_grow(struct backstore *bs, uint64_t size, char *err, size_t err_cap)

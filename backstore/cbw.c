@@ -10,7 +10,8 @@
  * - A version is read from the disk without a fence.  Writes that run meanwhile in the
  *   same chunk may tear it, but only where no rod that uses it has a byte: such a rod
  *   was captured when the save began or before, so that a write to its bytes waits for
- *   this very save (a chunk is saved once at a time), or ended before the capture.
+ *   this very save (a chunk is saved once at a time), or ended before the capture.  A
+ *   rod that leaves the guard meanwhile, as it is cloned, does not use it.
  * - A reader takes the disk only for what has no version, and looks again after it
  *   has read: a write that changed it in between has completed a version before.
  *
@@ -53,6 +54,11 @@ void cbw_free(struct cbw *cbw)
 	if (cbw->mem)
 		munmap(cbw->mem, CBW_SAVES * CBW_CHUNK);
 	free(cbw);
+}
+
+bool cbw_busy(const struct cbw *cbw)
+{
+	return cbw && cbw->running > 0;
 }
 
 bool cbw_room(const struct cbw *cbw, const struct bs_owner *owner)
@@ -225,6 +231,7 @@ static void save_end(struct save *s, int res)
 	ch->first = ch->last = NULL;
 	s->next = cbw->free;
 	cbw->free = s;
+	cbw->running--;
 	quota_put(saves_of(cbw), 1);
 	cbw->bs->stats.saves += res == 0;
 	cbw->bs->stats.save_errors += res < 0;
@@ -246,6 +253,12 @@ static void save_end(struct save *s, int res)
 	}
 }
 
+static void version_complete(struct save *s, uint32_t slot)
+{
+	s->version->slot = slot;
+	s->version->end = s->cbw->seq;
+}
+
 static void written(struct io *io, int res)
 {
 	struct save *s = container_of(io, struct save, io);
@@ -253,7 +266,7 @@ static void written(struct io *io, int res)
 	if (res < 0)
 		sidecar_put(&s->cbw->sidecar, s->slot);
 	else
-		s->version->slot = s->slot;
+		version_complete(s, s->slot);
 	save_end(s, res);
 }
 
@@ -301,7 +314,7 @@ static void read_for_save(struct io *io, int res)
 		return;
 	}
 	if (cbw->zeros / CBW_ZEROS < cbw->sidecar.nslots && mem_is_zero(s->mem, (size_t)io->len)) {
-		s->version->slot = SLOT_ZERO;
+		version_complete(s, SLOT_ZERO);
 		cbw->zeros++;
 		save_end(s, 0);
 		return;
@@ -339,6 +352,7 @@ static void save_start(struct cbw *cbw, uint64_t at)
 	}
 	v->chunk->saving = v;
 	cbw->free = s->next;
+	cbw->running++;
 	(void)quota_take(saves_of(cbw), 1);
 	s->version = v;
 	save_io(s, IO_READ, at, left < CBW_CHUNK ? left : CBW_CHUNK, read_for_save);

@@ -22,13 +22,21 @@ struct cbw;
 
 /* @dir as sidecar_init.  -ENOMEM. */
 int cbw_new(struct cbw **ret, struct backstore *bs, const char *dir, const struct bs_config *cfg);
-void cbw_free(struct cbw *cbw); /* no live rods; NULL is fine */
+void cbw_free(struct cbw *cbw); /* no live rods, not busy; NULL is fine */
+/* Is anything being saved?  That may outlast the write that began it, and the rods. */
+bool cbw_busy(const struct cbw *cbw); /* NULL is fine */
 
 /* Could a chunk be saved for @owner now?  False: there is no room left, his or the sidecar's. */
 bool cbw_room(const struct cbw *cbw, const struct bs_owner *owner);
 
 /* Numbers a capture, or the moment from which on a rod needs no new versions. */
 uint64_t cbw_number(struct cbw *cbw);
+/*
+ * This is that moment; the rod is out of the guard.  Versions that are not complete are not
+ * for it: no byte of it in their chunks has been written, but may be from now on, under the
+ * very read.
+ */
+void cbw_settle(struct rod *rod);
 
 /*
  * May this write, which holds the fence over its range, start now?  False: what it

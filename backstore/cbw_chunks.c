@@ -36,7 +36,7 @@ static struct version *version_of(const struct chunk *ch, const struct rod *rod)
 
 	TAILQ_FOREACH (v, &ch->versions, link)
 		if (v->seq >= rod->seq)
-			return v->seq < rod->gone ? v : NULL;
+			return v->end < rod->gone ? v : NULL;
 	return NULL;
 }
 
@@ -127,7 +127,7 @@ struct version *version_new(struct cbw *cbw, uint64_t at, uint64_t after)
 		free(v);
 		return NULL;
 	}
-	*v = (struct version) { .chunk = ch, .seq = cbw->seq, .slot = SLOT_NONE };
+	*v = (struct version) { .chunk = ch, .seq = cbw->seq, .end = NO_END, .slot = SLOT_NONE };
 	TAILQ_INSERT_TAIL(&ch->versions, v, link);
 	itree_each_above(&cbw->bs->guard.tree, at, CBW_CHUNK, after, count_user, v);
 	if (v->users > 0)
@@ -146,6 +146,24 @@ static void version_unuse(struct version *v, struct bs_owner *owner)
 	v->users--;
 	if (--cl->users == 0)
 		claim_end(cl);
+}
+
+void cbw_settle(struct rod *rod)
+{
+	struct cbw *cbw = rod->bs->cbw;
+
+	for (unsigned i = 0; i < rod->n; i++) {
+		struct byte_range r = rod->parts[i].node.range;
+		struct itree_node *n = itree_find(&cbw->chunks, r.off, r.len);
+
+		for (; n; n = itree_next(&cbw->chunks, n, r.off, r.len)) {
+			struct version *v = version_of(to_chunk(n), rod);
+
+			if (v && !is_complete(v))
+				version_unuse(v, rod->owner);
+		}
+	}
+	rod->gone = cbw_number(cbw);
 }
 
 void cbw_release(struct rod *rod)

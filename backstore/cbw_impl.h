@@ -12,6 +12,8 @@
 #define SLOT_NONE UINT32_MAX	   /* being saved */
 #define SLOT_ZERO (UINT32_MAX - 1) /* nothing but zeros */
 
+#define NO_END	  (UINT64_MAX - 1) /* below rod->gone of those that need versions */
+
 /* The rods of one owner that need a version. */
 struct claim {
 	struct bs_owner *owner; /* valid while there are users */
@@ -24,6 +26,7 @@ struct version {
 	struct chunk *chunk;
 	TAILQ_ENTRY(version) link;
 	uint64_t seq;
+	uint64_t end;	/* the last capture's number when it was complete; till then NO_END */
 	uint32_t users; /* of all claims */
 	uint32_t slot;
 	struct claim claim; /* of the first owner */
@@ -54,6 +57,7 @@ struct cbw {
 	uint64_t zeros; /* versions without a slot */
 	char *mem;
 	struct save saves[CBW_SAVES], *free;
+	unsigned running;	 /* of the saves */
 	struct io *first, *last; /* writes that wait for a free save */
 	bool in_line;		 /* among bs_totals.waiting */
 	struct cbw *next;	 /* there */

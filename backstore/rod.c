@@ -100,7 +100,7 @@ void rod_settled(struct rod *rod)
 {
 	for (unsigned i = 0; i < rod->n; i++)
 		guard_remove(&rod->bs->guard, &rod->parts[i].node);
-	rod->gone = cbw_number(rod->bs->cbw);
+	cbw_settle(rod);
 	rod->bs->stats.rods_cloned++;
 }
 

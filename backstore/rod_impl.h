@@ -20,7 +20,7 @@ struct rod {
 	struct backstore *bs; /* NULL: the zero rod */
 	/*
 	 * It is the @seq-th capture of its backstore.  Versions of chunks (cbw.h) that were
-	 * begun before @gone count for it; 0: none do.
+	 * complete before @gone count for it; 0: none do.
 	 */
 	uint64_t seq, gone;
 	struct clone *clone; /* begun or held; NULL: none */
