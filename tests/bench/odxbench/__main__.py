@@ -42,6 +42,7 @@ class Bench:
         self.pieces = 10 if smoke else 1000
         self.most_tokens = 300 if smoke else 20000 if quick else 100000
         self.passes, self.live_rounds = (1, 2) if smoke else (1, 12) if quick else (2, 40)
+        self.only = args.only
         self.profiles = args.keep if args.profile else None
         self.profile = None
         self.patience = 0.1 if smoke else 1.0
@@ -93,6 +94,8 @@ def words():
     p.add_argument("--runs", type=int, metavar="N", help="rounds of each workload (5)")
     p.add_argument("--quick", action="store_true", help="smaller and fewer: 4 minutes at most")
     p.add_argument("--smoke", action="store_true", help="tiny: does everything run?")
+    p.add_argument("--only", default="", metavar="TEXT",
+                   help="of the groups, only workloads with this in their names")
     p.add_argument("--profile", action="store_true",
                    help="perf on every odxd: where its time goes, in build/bench/profile-*; "
                         "the figures of such a run are not for judging")
@@ -139,7 +142,7 @@ def measure(args, groups):
     data["options"] = {"size": bench.size, "rounds": bench.rounds, "slice": bench.slice,
                        "groups": [g[0] for g in groups], "commit": commit(),
                        "started": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-                       "whole": not args.quick and not args.smoke and not args.profile}
+                       "whole": not (args.quick or args.smoke or args.profile)}
     start = time.monotonic()
     status = 0
     try:
