@@ -33,9 +33,19 @@ static uint64_t limit(uint64_t n)
 	return n ? n : UINT64_MAX;
 }
 
+/* How long the name in a port's is: names may have commas of their own. */
+static size_t name_len(const char *port)
+{
+	const char *end = NULL;
+
+	for (const char *p = strstr(port, ",i,0x"); p; p = strstr(p + 1, ",i,0x"))
+		end = p;
+	return end ? (size_t)(end - port) : strlen(port);
+}
+
 struct bs_owner *initiator_get(struct initiators *all, const char *port)
 {
-	size_t len = strcspn(port, ",");
+	size_t len = name_len(port);
 	struct initiator *in;
 
 	HASH_FIND(hh, all->by_name, port, len, in);

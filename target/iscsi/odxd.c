@@ -179,10 +179,15 @@ static int block_signals(struct odxd *d)
 	return 0;
 }
 
+static unsigned reactors_wanted(const struct config *cfg)
+{
+	return cfg->limits.reactors ? cfg->limits.reactors : iscsi_default_reactors();
+}
+
 /* A descriptor for each connection, two for each reactor, those of the LUNs, some to spare. */
 static void raise_descriptor_limit(const struct config *cfg)
 {
-	rlim_t want = cfg->limits.max_connections + 2 * cfg->limits.reactors + 128;
+	rlim_t want = cfg->limits.max_connections + 2 * reactors_wanted(cfg) + 128;
 	struct rlimit lim;
 
 	for (unsigned i = 0; i < cfg->ntargets; i++)
@@ -221,7 +226,7 @@ static int start_base(struct odxd *d)
 	if (r < 0)
 		return complain(
 			"cannot start the portal: %s; limits.memory is %zu bytes, reactors is %u",
-			strerror(-r), cfg->limits.arena_bytes, cfg->limits.reactors);
+			strerror(-r), cfg->limits.arena_bytes, reactors_wanted(cfg));
 	return 0;
 }
 

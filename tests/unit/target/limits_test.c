@@ -101,6 +101,10 @@ static void tokens_of_an_initiator(void)
 	snprintf(c.nexus[3].initiator, sizeof(c.nexus[3].initiator),
 		 "iqn.2001-04.com.example:unit0x,i,0x0000000000ff");
 	CU_ASSERT_EQUAL(take(3, LUN_KEPT, 0, 8, t[2]), 0);
+	/* a comma of the name's own does not make it another's, either */
+	snprintf(c.nexus[3].initiator, sizeof(c.nexus[3].initiator),
+		 "iqn.2001-04.com.example:unit0,i,0x1,i,0x0000000000ff");
+	CU_ASSERT_EQUAL(take(3, LUN_KEPT, 0, 8, t[2]), 0);
 	/* he goes and comes again: his tokens are still his */
 	target_nexus_remove(c.target, &c.nexus[0]);
 	CU_ASSERT_EQUAL_FATAL(target_nexus_add(c.target, &c.nexus[0]), 0);
