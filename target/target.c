@@ -28,6 +28,7 @@ struct target {
 	uint64_t next_nexus;
 	TAILQ_HEAD(, target_reset) resets; /* waiting for aborted tasks */
 	struct target_quiet *quiet;	   /* waiting for copies */
+	struct ring_timer quiet_timer;	   /* and for saves, which nobody tells the end of */
 	struct ring_timer check;
 };
 
@@ -533,8 +534,13 @@ static void reset_done(struct ring_post *post)
 
 /* ---- the end of what works in the background ---- */
 
+#define QUIET_POLL_NS 2000000ull
+
+/* Its own, or what is saved for a token: that may outlast the write and the token. */
 static bool is_at_work(const struct target *t)
 {
+	if (t->totals.saves.used > 0)
+		return true;
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++)
 		if (t->lus[i] && (!TAILQ_EMPTY(&t->lus[i]->ops) || t->lus[i]->clear))
 			return true;
@@ -553,10 +559,20 @@ static void look_if_quiet(struct target *t)
 {
 	struct target_quiet *q = t->quiet;
 
-	if (!q || is_at_work(t))
+	if (!q)
 		return;
+	if (is_at_work(t)) {
+		ring_timer_set(t->bs_env.ring, &t->quiet_timer, QUIET_POLL_NS);
+		return;
+	}
+	ring_timer_cancel(t->bs_env.ring, &t->quiet_timer);
 	t->quiet = NULL;
 	ring_post(t->bs_env.ring, &q->post);
+}
+
+static void quiet_timer(struct ring_timer *timer)
+{
+	look_if_quiet((struct target *)((char *)timer - offsetof(struct target, quiet_timer)));
 }
 
 void target_end_copies(struct target *t, struct target_quiet *q)
@@ -564,6 +580,7 @@ void target_end_copies(struct target *t, struct target_quiet *q)
 	assert(!t->quiet);
 	t->quiet = q;
 	q->post.fn = quiet_posted;
+	t->quiet_timer = (struct ring_timer) { .fn = quiet_timer };
 	for (unsigned i = 0; i < TARGET_MAX_LUNS; i++) {
 		if (!t->lus[i])
 			continue;

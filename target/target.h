@@ -32,7 +32,7 @@ int target_new(struct target **ret, const struct target_config *cfg, const struc
 int target_free(struct target *t);
 /*
  * Ends the copies that run without a task, FORMAT UNIT and SANITIZE; done from the loop
- * when there are none.
+ * when there are none, and nothing is being saved for a token.
  * Before target_free, when no commands come any more.
  */
 struct target_quiet {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Logical units that go away, or grow, while the target runs. */
 #include "core.h"
+#include "lu_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -338,6 +339,63 @@ static void goes_away_under_a_token(void)
 	kept_done(&k);
 }
 
+struct quiet {
+	struct target_quiet q;
+	struct core *c;
+	bool over;
+};
+
+static void is_quiet(struct target_quiet *q)
+{
+	struct quiet *e = (struct quiet *)q;
+
+	e->over = true;
+	ring_stop(e->c->env.ring);
+}
+
+/* The write that wanted it and the token are gone; the chunk is still on its way. */
+static void ends_during_a_save(void)
+{
+	struct lu_config lc = { .lun = 9, .block_size = 512, .tpc = lu_tpc_defaults };
+	struct bs_config bc = {
+		.path = "mem:", .size = 256 << 10, .block_size = 512, .sidecar_fault = "rate:640K"
+	};
+	const struct tpc_range all[] = { { 0, 256 } };
+	struct scsi_cdb wr = cdb_of(CMD_WRITE_16), tur = cdb_of(CMD_TEST_UNIT_READY);
+	struct quiet end = { .q.done = is_quiet };
+	uint8_t token[ROD_TOKEN_LEN], data[128 * 512];
+	const struct quota *saved, *saves;
+	struct backstore *bs;
+	struct core_async a;
+	struct core c;
+	char err[256];
+
+	core_init(&c, NULL, 0);
+	end.c = &c;
+	CU_ASSERT_EQUAL_FATAL(bs_open(&bs, &bc, target_bs_env(c.target), err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(target_add_lu(c.target, bs, &lc, err, sizeof(err)), 0);
+	core_luns_known(&c);
+	CHECK_KCQ(core_cmd(&c, 0, 9, &tur, NULL, 0), 0x62900);
+	memset(data, 0x44, sizeof(data));
+	core_write(&c, 9, 0, 128, 0x11);
+	core_write(&c, 9, 128, 128, 0x11);
+	core_token(&c, 9, all, 1, token);
+	saved = &target_bs_env(c.target)->totals->saved;
+	saves = &target_bs_env(c.target)->totals->saves;
+	wr.lba = 64; /* half of each chunk */
+	wr.blocks = 128;
+	CU_ASSERT_TRUE_FATAL(core_start(&c, &a, 0, 9, &wr, data, sizeof(data)));
+	for (unsigned ms = 0; ms < 3000 && saved->used < sizeof(data) * 2; ms++)
+		core_sleep(&c, 1);
+	token_cancel_all(target_lu(c.target, 9)->env.tokens, bs);
+	core_finish(&a);
+	CU_ASSERT_TRUE(saves->used > 0);
+	target_end_copies(c.target, &end.q);
+	core_run_until(&c, &end.over);
+	CU_ASSERT_EQUAL(saves->used, 0);
+	core_done(&c);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -354,6 +412,8 @@ int main(int argc, char **argv)
 		{ "a LUN that became smaller takes its tokens with it, and what was saved",
 		  shrinks_under_a_token },
 		{ "so does one that is removed", goes_away_under_a_token },
+		{ "the target's end waits for a save that nobody needs any more",
+		  ends_during_a_save },
 		TEST_END,
 	};
 
