@@ -91,10 +91,16 @@ static bool shows(struct rod *rod, uint64_t off, uint64_t len)
 	return rod_shows(&fx, rod, image, &r, 1);
 }
 
+/* Also what was begun to be saved for a rod that is cancelled by now has ended then. */
 static int change(uint64_t off, uint64_t len)
 {
+	int res;
+
 	fill_pattern(mem, len, off, 77);
-	return do_io(&fx, bs, IO_WRITE, off, mem, len, 0);
+	res = do_io(&fx, bs, IO_WRITE, off, mem, len, 0);
+	for (unsigned ms = 0; ms < 3000 && totals.saves.used > 0; ms++)
+		run_for(&fx, 1);
+	return res;
 }
 
 static void saved_for_an_owner_at_the_limit_and_one_above(void)
