@@ -55,6 +55,14 @@ void clear_ua(struct initiator *in, unsigned lun)
 	}
 }
 
+void serve_for(struct initiator *in, unsigned ms)
+{
+	double until = seconds_now() + ms / 1000.0;
+
+	while (seconds_now() < until)
+		initiator_poll(&in, 1, 10);
+}
+
 struct initiator *login_clear(const struct odxd *o, unsigned nluns)
 {
 	struct initiator *in = login(o);

@@ -24,6 +24,8 @@ struct initiator *login_as(const struct odxd *o, const struct initiator_options 
 int login_result(const char *uri, const struct initiator_options *opt);
 /* Takes all unit attentions of @lun. */
 void clear_ua(struct initiator *in, unsigned lun);
+/* Serves the session for so long: what was submitted is under way by then. */
+void serve_for(struct initiator *in, unsigned ms);
 /* login() and clear_ua() of LUNs 0.. @nluns - 1. */
 struct initiator *login_clear(const struct odxd *o, unsigned nluns);
 

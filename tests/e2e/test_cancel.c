@@ -286,7 +286,7 @@ static void write_under_way(void)
 	pattern_fill(data, 1000 * 512, 256 * 512, 9);
 	write = disk_write_cmd(1000, 256, data, 256 * 512);
 	initiator_submit(in, 0, &write);
-	initiator_poll(&in, 1, 100);
+	serve_for(in, 100);
 	CU_ASSERT(take_token(in, 0, 1, &r, 1, token));
 	initiator_wait(in, &write);
 	CHECK_GOOD(answer_of(&write));

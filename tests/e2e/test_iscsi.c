@@ -213,7 +213,7 @@ static void slow_start(struct slow *s)
 	tpc_wut_encode(s->list, sizeof(s->list), false, false, 0, s->token, &r, 1);
 	s->cmd = initiator_cmd(&c, s->list, sizeof(s->list));
 	initiator_submit(s->in, 1, &s->cmd);
-	initiator_poll(&s->in, 1, 300);
+	serve_for(s->in, 300);
 	CU_ASSERT(s->cmd.busy);
 }
 
@@ -293,7 +293,7 @@ static void lun_reset_by_another(void)
 	other = login_clear(s.o, 2);
 	CU_ASSERT_EQUAL(initiator_lun_reset(other, 1), 0);
 	/* TAS is 0: the victim hears nothing but the unit attention. */
-	initiator_poll(&s.in, 1, 200);
+	serve_for(s.in, 200);
 	CU_ASSERT(s.cmd.busy || s.cmd.status == SAM_TASK_ABORTED);
 	iscsi_scsi_cancel_all_tasks(initiator_context(s.in));
 	CHECK_SENSE(tur(s.in, 1), KEY_UNIT_ATTENTION, ASC_DEVICE_RESET);
@@ -417,7 +417,7 @@ static void reinstatement_in_mid_copy(void)
 	tpc_wut_encode(list, sizeof(list), false, false, 0, token, &r, 1);
 	cmd = initiator_cmd(&c, list, sizeof(list));
 	initiator_submit(a, 1, &cmd);
-	initiator_poll(&a, 1, 300);
+	serve_for(a, 300);
 	b = login_as(o, &opt);
 	clear_ua(b, 1);
 	CHECK_GOOD(wut(b, 1, 2, token, 0, &tiny, 1));

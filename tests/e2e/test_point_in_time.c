@@ -113,7 +113,7 @@ static void copy_during_writes(struct scene *s, const uint8_t *token)
 	tpc_wut_encode(list, sizeof(list), false, false, 0, token, &to, 1);
 	cmd = initiator_cmd(&c, list, sizeof(list));
 	initiator_submit(s->in, 1, &cmd);
-	initiator_poll(&s->in, 1, 100);
+	serve_for(s->in, 100);
 	CU_ASSERT(cmd.busy);
 	overwrite(s, 0, 512, DURING);	   /* what has been copied  */
 	overwrite(s, 8000, 1024, DURING);  /* what is being copied  */

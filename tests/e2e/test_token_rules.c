@@ -307,7 +307,7 @@ static void row12_same_list_id(void)
 	tpc_wut_encode(list, WUT_LEN, false, false, 0, token, &r, 1);
 	slow = initiator_cmd(&c, list, WUT_LEN);
 	initiator_submit(in, 1, &slow);
-	initiator_poll(&in, 1, 200);
+	serve_for(in, 200);
 	/* Unfinished: refused, and RRTI says that it runs in the foreground. */
 	CHECK_ILLEGAL(wut(in, 1, 5, token, 0, &r, 1), ASC_OPERATION_IN_PROGRESS);
 	rrti(in, 1, 5, RRTI_ALL, &q);

@@ -442,7 +442,7 @@ static void no_progress(void)
 	tpc_wut_encode(list, sizeof(list), false, false, 0, token.token, &all, 1);
 	first = initiator_cmd(&c, list, sizeof(list));
 	initiator_submit(other, 2, &first);
-	initiator_poll(&other, 1, 200);
+	serve_for(other, 200);
 	CU_ASSERT(first.busy);
 	CU_ASSERT_EQUAL(disk_offload_write(&w.disk[1], token.token, 0, &all, 1, &done, err),
 			NT_DATA_OVERRUN);

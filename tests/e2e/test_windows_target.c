@@ -286,7 +286,7 @@ static void i13(void)
 
 	CHECK_GOOD(pt(b.in, 0, 1, &r, 1));
 	initiator_submit(other, 0, &slow);
-	initiator_poll(&other, 1, 300);
+	serve_for(other, 300);
 	CU_ASSERT(slow.busy);
 	begun = seconds_now();
 	CHECK_SENSE(pt(b.in, 0, 2, &r, 1), KEY_ABORTED_COMMAND, ASC_INSUFFICIENT_RESOURCES);

@@ -306,7 +306,7 @@ static void slow_foreground(struct slow *s)
 	tpc_wut_encode(s->list, sizeof(s->list), false, false, 0, s->token, &s->r, 1);
 	s->cmd = initiator_cmd(&c, s->list, sizeof(s->list));
 	initiator_submit(s->b.in, 1, &s->cmd);
-	initiator_poll(&s->b.in, 1, 200);
+	serve_for(s->b.in, 200);
 	CU_ASSERT(s->cmd.busy);
 }
 
