@@ -110,6 +110,14 @@ void run_for(struct fixture *f, unsigned ms)
 	run_until(f, &p.over);
 }
 
+void tcopy_done(struct copy *c, int err)
+{
+	struct tcopy *t = (struct tcopy *)c;
+
+	t->err = err;
+	t->done = true;
+}
+
 static void tio_done(struct io *io, int res)
 {
 	struct tio *t = OF(io, struct tio, io);

@@ -38,6 +38,14 @@ void run_until(struct fixture *f, const bool *flag);
 /* Runs the ring for @ms milliseconds. */
 void run_for(struct fixture *f, unsigned ms);
 
+/* A copy and its end: for run_until(&f, &t.done), with tcopy_done as c.done. */
+struct tcopy {
+	struct copy c;
+	int err;
+	bool done;
+};
+void tcopy_done(struct copy *c, int err);
+
 /* Holds up the aux jobs of AUX_KEEP, of which two threads do one at a time. */
 struct holdup {
 	struct aux_job job;

@@ -315,20 +315,6 @@ static void a_rod_given_back_or_cancelled_while_it_is_cloned(void)
 	finish();
 }
 
-struct tcopy {
-	struct copy c;
-	int err;
-	bool done;
-};
-
-static void copied(struct copy *c, int err)
-{
-	struct tcopy *t = (struct tcopy *)c;
-
-	t->err = err;
-	t->done = true;
-}
-
 static int do_copy(struct rod *rod, uint64_t src_off, struct backstore *dst, uint64_t to,
 		   uint64_t len, struct copy_stats *ret)
 {
@@ -339,7 +325,7 @@ static int do_copy(struct rod *rod, uint64_t src_off, struct backstore *dst, uin
 				  .to = &r,
 				  .n = 1,
 				  .dst_block = 512,
-				  .done = copied } };
+				  .done = tcopy_done } };
 
 	copy_start(engine, &t.c);
 	run_until(&fx, &t.done);
@@ -394,9 +380,12 @@ static void blocks_are_grafted_where_they_lie_alike(void)
 
 static void start_copy(struct tcopy *t, struct rod *rod, const struct byte_range *to)
 {
-	*t = (struct tcopy) {
-		.c = { .src = rod, .dst = bs, .to = to, .n = 1, .dst_block = 512, .done = copied }
-	};
+	*t = (struct tcopy) { .c = { .src = rod,
+				     .dst = bs,
+				     .to = to,
+				     .n = 1,
+				     .dst_block = 512,
+				     .done = tcopy_done } };
 	copy_start(engine, &t->c);
 }
 
@@ -449,7 +438,7 @@ static void a_copy_does_not_wait_long_for_a_clone(void)
 			      .n = 1,
 			      .dst_block = 512,
 			      .deadline = ring_now(fx.ring) + NOW_MS(20),
-			      .done = copied };
+			      .done = tcopy_done };
 	copy_start(engine, &t.c);
 	run_for(&fx, 100);
 	CU_ASSERT(t.done && t.err == -ETIME);

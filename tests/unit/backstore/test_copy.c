@@ -66,7 +66,7 @@ static void finish(void)
 	free(back);
 }
 
-struct tcopy {
+struct counted_copy {
 	struct copy c;
 	int err;
 	unsigned calls;
@@ -75,7 +75,7 @@ struct tcopy {
 
 static void copied(struct copy *c, int err)
 {
-	struct tcopy *t = (struct tcopy *)c;
+	struct counted_copy *t = (struct counted_copy *)c;
 
 	CU_ASSERT(!t->inside);
 	t->err = err;
@@ -83,7 +83,7 @@ static void copied(struct copy *c, int err)
 	t->done = true;
 }
 
-static void tcopy_start(struct tcopy *t, struct rod *rod, uint64_t src_off,
+static void tcopy_start(struct counted_copy *t, struct rod *rod, uint64_t src_off,
 			const struct byte_range *to, unsigned n, uint32_t block, unsigned limit_ms)
 {
 	memset(t, 0, sizeof(*t));
@@ -101,8 +101,8 @@ static void tcopy_start(struct tcopy *t, struct rod *rod, uint64_t src_off,
 	t->inside = false;
 }
 
-static int do_copy(struct tcopy *t, struct rod *rod, uint64_t src_off, const struct byte_range *to,
-		   unsigned n, uint32_t block)
+static int do_copy(struct counted_copy *t, struct rod *rod, uint64_t src_off,
+		   const struct byte_range *to, unsigned n, uint32_t block)
 {
 	tcopy_start(t, rod, src_off, to, n, block, 0);
 	run_until(&fx, &t->done);
@@ -149,7 +149,7 @@ static unsigned clip(struct byte_range *r, unsigned n, uint64_t len)
 static void random_copies(unsigned rounds, uint64_t seed)
 {
 	struct byte_range from[64], to[64];
-	struct tcopy t;
+	struct counted_copy t;
 
 	for (unsigned round = 0; round < rounds; round++) {
 		uint32_t sb = round & 1 ? 512 : 4096, db = round & 2 ? 512 : 4096;
@@ -228,7 +228,7 @@ static void a_copy_within_one_backstore_leaves_the_rest_alone(void)
 {
 	const struct byte_range from[] = { { MIB, 64 * KIB }, { 512, 512 } };
 	const struct byte_range to[] = { { 2 * MIB, 512 }, { 3 * MIB, 64 * KIB } };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	fixture_init(&fx);
@@ -247,7 +247,7 @@ static void a_copy_within_one_backstore_leaves_the_rest_alone(void)
 static void the_zero_rod_writes_zeros_without_reading(void)
 {
 	const struct byte_range to[] = { { 4096, MIB }, { 2 * MIB, 4096 } };
-	struct tcopy t;
+	struct counted_copy t;
 
 	start(NULL, NULL, &small);
 	memset(want + 4096, 0, MIB);
@@ -263,7 +263,7 @@ static void the_zero_rod_writes_zeros_without_reading(void)
 static void copy_with_holes(bool files)
 {
 	const struct byte_range from = { 0, SIZE }, to = { 0, SIZE };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	fixture_init(&fx);
@@ -298,7 +298,7 @@ static void holes_are_not_read(void)
 static void a_copy_of_no_bytes_is_done_from_the_loop(void)
 {
 	const struct byte_range to[] = { { 0, 0 }, { SIZE, 0 } };
-	struct tcopy t;
+	struct counted_copy t;
 
 	start(NULL, NULL, &small);
 	CU_ASSERT_EQUAL(do_copy(&t, rod_zero(), 0, to, 2, 512), 0);
@@ -311,7 +311,7 @@ static void a_copy_of_no_bytes_is_done_from_the_loop(void)
 static void a_deadline_gives_the_exact_leading_count(void)
 {
 	const struct byte_range from = { 0, SIZE }, to[] = { { 2 * MIB, 2 * MIB }, { 0, 2 * MIB } };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	start(NULL, "write-delay:20", &single);
@@ -331,7 +331,7 @@ static void a_deadline_gives_the_exact_leading_count(void)
 static void a_window_does_not_carry_a_copy_past_it(void)
 {
 	const struct byte_range from = { 0, SIZE }, to = { 0, SIZE };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	CU_ASSERT(SIZE <= copy_engine_defaults.chunk * copy_engine_defaults.window);
@@ -352,7 +352,7 @@ static void a_window_does_not_carry_a_copy_past_it(void)
 static void a_fast_hole_does_not_hurry_the_data(void)
 {
 	const struct byte_range from = { 0, SIZE }, to = { 0, SIZE };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	fixture_init(&fx);
@@ -372,7 +372,7 @@ static void a_fast_hole_does_not_hurry_the_data(void)
 static void a_deadline_after_the_last_chunk_has_started_is_no_failure(void)
 {
 	const struct byte_range from = { 0, 32 * KIB }, to = { 0, 32 * KIB };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	start(NULL, "write-delay:100", &small); /* the first two chunks are all of it */
@@ -403,7 +403,7 @@ static void errors_tell_their_side_and_the_leading_count(void)
 		  80 * KIB },
 	};
 	const struct byte_range from = { 0, MIB }, to = { 0, MIB };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	for (unsigned i = 0; i < COUNT(cases); i++) {
@@ -429,7 +429,7 @@ static void errors_tell_their_side_and_the_leading_count(void)
 static void no_space_is_an_error_of_the_write(void)
 {
 	const struct byte_range from = { 0, MIB }, to = { 0, MIB };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	start(NULL, NULL, &small);
@@ -446,7 +446,7 @@ static void no_space_is_an_error_of_the_write(void)
 static void a_source_overwritten_before_is_stale_and_nothing_is_written(void)
 {
 	const struct byte_range from[] = { { 0, MIB }, { 2 * MIB, 512 } }, to = { 0, MIB };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	keep = ROD_KEEP_CANCEL;
@@ -464,7 +464,7 @@ static void a_source_overwritten_before_is_stale_and_nothing_is_written(void)
 static void a_source_overwritten_during_the_copy_never_shows(void)
 {
 	const struct byte_range from = { 0, MIB }, to = { 0, MIB };
-	struct tcopy t;
+	struct counted_copy t;
 	struct tio w;
 	struct rod *rod;
 
@@ -502,7 +502,7 @@ static void a_cancelled_copy_ends_soon_with_its_count(void)
 {
 	uint64_t writes;
 	const struct byte_range from = { 0, SIZE }, to = { 0, SIZE };
-	struct tcopy t;
+	struct counted_copy t;
 	struct rod *rod;
 
 	start("read-delay:40", NULL, &small);
@@ -528,7 +528,7 @@ static void copies_beyond_the_limit_wait_in_line(void)
 {
 	const struct byte_range from = { 0, MIB };
 	struct byte_range to[4] = { { 0, MIB }, { MIB, MIB }, { 2 * MIB, MIB }, { 3 * MIB, MIB } };
-	struct tcopy first, timed, cancelled, last;
+	struct counted_copy first, timed, cancelled, last;
 	struct rod *rod;
 
 	start(NULL, "write-delay:10", &single);
@@ -557,7 +557,7 @@ static void a_copy_waiting_in_line_learns_that_its_rod_is_gone(void)
 {
 	const struct byte_range from = { 0, 64 * KIB },
 				to[2] = { { 0, 64 * KIB }, { MIB, 64 * KIB } };
-	struct tcopy first, second;
+	struct counted_copy first, second;
 	struct rod *rod, *gone;
 
 	start(NULL, "write-delay:10", &single);
@@ -580,7 +580,7 @@ static void several_copies_of_one_rod_run_together(void)
 	enum { COPIES = 6 };
 	const struct byte_range from = { 0, 512 * KIB };
 	struct byte_range to[COPIES];
-	struct tcopy t[COPIES];
+	struct counted_copy t[COPIES];
 	struct rod *rod;
 
 	start("short:3", "again:2", &small);
@@ -605,7 +605,7 @@ static void copies_under_a_storm_of_writes_all_end(void)
 	const struct byte_range from = { 0, MIB };
 	struct byte_range to[3] = { { 0, MIB }, { MIB / 2, MIB }, { MIB, MIB } };
 	static struct tio w[200];
-	struct tcopy t[3];
+	struct counted_copy t[3];
 	struct rod *rod;
 	uint64_t seed = 6;
 

@@ -146,26 +146,12 @@ static void finish(void)
 	free(back);
 }
 
-struct tcopy {
-	struct copy c;
-	int err;
-	bool done;
-};
-
-static void copied(struct copy *c, int err)
-{
-	struct tcopy *t = (struct tcopy *)c;
-
-	t->err = err;
-	t->done = true;
-}
-
 static void begin(struct tcopy *t, unsigned limit_ms)
 {
 	*t = (struct tcopy) { .c = { .src = rod, .dst = dst, .to = &whole, .n = 1 }, .err = 1 };
 	t->c.dst_block = 512;
 	t->c.deadline = limit_ms ? ring_now(fx.ring) + NOW_MS(limit_ms) : 0;
-	t->c.done = copied;
+	t->c.done = tcopy_done;
 	copy_start(engine, &t->c);
 }
 
@@ -330,7 +316,7 @@ static void zeros_are_free(void)
 	rod = NULL;
 	t = (struct tcopy) { .c = { .src = rod_zero(), .dst = dst, .to = &whole, .n = 1 } };
 	t.c.dst_block = 512;
-	t.c.done = copied;
+	t.c.done = tcopy_done;
 	copy_start(engine, &t.c);
 	run_until(&fx, &t.done);
 	CU_ASSERT_EQUAL(t.err, 0);

@@ -36,7 +36,7 @@ static void finish(void)
 	free(back);
 }
 
-struct tcopy {
+struct turn_copy {
 	struct copy c;
 	struct byte_range to;
 	int err;
@@ -46,7 +46,7 @@ struct tcopy {
 
 static void copied(struct copy *c, int err)
 {
-	struct tcopy *t = (struct tcopy *)c;
+	struct turn_copy *t = (struct turn_copy *)c;
 
 	t->err = err;
 	t->done = true;
@@ -54,7 +54,7 @@ static void copied(struct copy *c, int err)
 		t->rank = ++*t->order;
 }
 
-static void begin(struct tcopy *t, struct rod *src, struct byte_range to, unsigned limit_ms)
+static void begin(struct turn_copy *t, struct rod *src, struct byte_range to, unsigned limit_ms)
 {
 	t->to = to;
 	t->c.src = src;
@@ -76,7 +76,7 @@ static bool as_wanted(void)
 static void view_is_not_cancelled(void)
 {
 	const struct byte_range from = { 0, 64 * KIB }, to = { 512 * KIB, 64 * KIB };
-	struct tcopy t = { .err = 1 };
+	struct turn_copy t = { .err = 1 };
 	struct rod *view;
 
 	start(NULL, 1);
@@ -103,7 +103,7 @@ static void overlapping_forward(void)
 
 	for (unsigned i = 0; i < COUNT(shifts); i++) {
 		struct byte_range from = { 200 * KIB, 600 * KIB }, to = from;
-		struct tcopy t = { .err = 1, .c.in_order = true };
+		struct turn_copy t = { .err = 1, .c.in_order = true };
 		struct rod *view;
 
 		start(NULL, 2);
@@ -126,7 +126,7 @@ static void overlapping_chunk(void)
 {
 	for (int shift = -8192; shift <= 8192; shift += 512) {
 		struct byte_range from = { 512 * KIB, 16 * KIB }, to = from;
-		struct tcopy t = { .err = 1, .c.in_order = true };
+		struct turn_copy t = { .err = 1, .c.in_order = true };
 		struct rod *view;
 
 		start(NULL, 2);
@@ -145,7 +145,7 @@ static void overlapping_chunk(void)
 static void lets_urgent_ones_in(void)
 {
 	struct byte_range from = { 0, 512 * KIB }, one = { 0, 16 * KIB };
-	struct tcopy slow = { .err = 1 }, urgent = { .err = 1 };
+	struct turn_copy slow = { .err = 1 }, urgent = { .err = 1 };
 	struct rod *view, *small;
 	unsigned order = 0;
 
@@ -176,7 +176,7 @@ static void lets_urgent_ones_in(void)
 static void take_turns(void)
 {
 	struct byte_range from = { 0, 256 * KIB };
-	struct tcopy a = { .err = 1 }, b = { .err = 1 };
+	struct turn_copy a = { .err = 1 }, b = { .err = 1 };
 	struct rod *view;
 
 	start("write-delay:60", 1);

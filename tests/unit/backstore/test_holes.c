@@ -113,27 +113,16 @@ static uint64_t allocated(void)
 	return bytes;
 }
 
-struct tcopy {
-	struct copy c;
-	int err;
-	bool done;
-};
-
-static void copied(struct copy *c, int err)
-{
-	struct tcopy *t = (struct tcopy *)c;
-
-	t->err = err;
-	t->done = true;
-}
-
 /* Copies all of @rod; the bytes of data that were written, shared ones too. */
 static uint64_t copy_all(struct rod *rod)
 {
 	const struct byte_range to = { 0, SIZE };
-	struct tcopy t = {
-		.c = { .src = rod, .dst = dst, .to = &to, .n = 1, .dst_block = 512, .done = copied }
-	};
+	struct tcopy t = { .c = { .src = rod,
+				  .dst = dst,
+				  .to = &to,
+				  .n = 1,
+				  .dst_block = 512,
+				  .done = tcopy_done } };
 	uint64_t before = bs_stats(dst)->bytes_written;
 
 	copy_start(engine, &t.c);
