@@ -463,6 +463,7 @@ static void what_was_saved_is_not_grafted(void)
 {
 	struct copy_stats stats;
 	struct rod *rod;
+	bool saved = false;
 
 	if (!start("xfs", (struct bs_config) { .path = NULL }))
 		return;
@@ -471,11 +472,13 @@ static void what_was_saved_is_not_grafted(void)
 	if (rod_settling(rod)) {
 		fill_pattern(mem, 4096, 0, 3);
 		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_WRITE, 256 * KIB, mem, 4096, 0), 0);
+		/* else the clone may have been there before the chunk was, and is what counts */
+		saved = rod_settling(rod);
 	}
 	settle(rod);
 	CU_ASSERT_EQUAL(do_copy(rod, 0, bs, 2 * MIB, MIB, &stats), 0);
 	CU_ASSERT_EQUAL(stats.grafted + stats.copied, MIB);
-	CU_ASSERT(bs_stats(bs)->saves == 0 || stats.copied >= 64 * KIB);
+	CU_ASSERT(!saved || stats.copied >= 64 * KIB);
 	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 2 * MIB, mem, MIB, 0), 0);
 	CHECK_BYTES(mem, MIB, image, MIB);
 	rod_unref(rod);
