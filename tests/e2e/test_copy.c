@@ -244,7 +244,6 @@ static void sparse_source(void)
 	struct initiator *in = login_clear(o, 2);
 	struct tpc_range r = RANGE(0, 32768);
 	uint8_t token[ROD_TOKEN_LEN];
-	uint64_t zeroed;
 	struct stat st;
 
 	/* Data at 1 MiB, 5 MiB and the end of 16 MiB; holes elsewhere. */
@@ -261,13 +260,6 @@ static void sparse_source(void)
 	CU_ASSERT(file_is_zero(dst, 6 * MIB, 10 * MIB - 512));
 	CU_ASSERT(file_is(dst, 16 * MIB - 512, 512, 16 * MIB - 512, 1));
 	CU_ASSERT(file_is(dst, 16 * MIB, SIZE - 16 * MIB, 16 * MIB, 2));
-	/* Every byte came in one of the three ways; of the data none was zeroed. */
-	CU_ASSERT_EQUAL(odxd_counter(o, 1, "bytes_offloaded"), 16 * MIB);
-	zeroed = odxd_counter(o, 1, "bytes_zeroed");
-	CU_ASSERT_EQUAL(zeroed + odxd_counter(o, 1, "bytes_copied") +
-				odxd_counter(o, 1, "bytes_grafted"),
-			16 * MIB);
-	CU_ASSERT(zeroed <= 15 * MIB - 1024);
 	initiator_close(in);
 	odxd_stop(o);
 	/* And holes again: space was given back. */

@@ -241,12 +241,39 @@ static void write_same_takes_one_block_of_data_exactly(void)
 	odxd_stop(o);
 }
 
+static void a_sparse_copy_writes_its_data_and_no_more(void)
+{
+	const char *src = make_file("sparse", SIZE), *dst = make_filled("filled", SIZE, 2);
+	struct odxd *o = ODXD("--lun", src, "--lun", dst);
+	struct initiator *in = login_clear(o, 2);
+	struct tpc_range r = RANGE(0, SIZE / 512);
+	uint8_t token[ROD_TOKEN_LEN];
+	uint64_t zeroed;
+
+	CU_ASSERT(write_pattern(in, 0, 512, 5 * MIB, MIB, 5 * MIB, 1));
+	CU_ASSERT(take_token(in, 0, 1, &r, 1, token));
+	CHECK_GOOD(wut(in, 1, 2, token, 0, &r, 1));
+	/* Every byte came in one of the three ways; of the data none was zeroed. */
+	CU_ASSERT_EQUAL(odxd_counter(o, 1, "bytes_offloaded"), SIZE);
+	zeroed = odxd_counter(o, 1, "bytes_zeroed");
+	CU_ASSERT_EQUAL(zeroed + odxd_counter(o, 1, "bytes_copied") +
+				odxd_counter(o, 1, "bytes_grafted"),
+			SIZE);
+	CU_ASSERT(zeroed >= 14 * MIB && zeroed <= 15 * MIB);
+	CU_ASSERT(file_is(dst, 5 * MIB, MIB, 5 * MIB, 1));
+	initiator_close(in);
+	odxd_stop(o);
+	CU_ASSERT(allocated(dst) <= 2 * MIB);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "UNMAP and WRITE SAME make holes in the file", unmap_makes_holes_in_the_file },
 		{ "a new file is a hole, or all there", a_new_file_is_a_hole_or_all_there },
 		{ "the zero token gives space back", the_zero_token_gives_space_back },
+		{ "a sparse copy writes its data and no more",
+		  a_sparse_copy_writes_its_data_and_no_more },
 		{ "a full file system: 7/27/07, and UNMAP makes room",
 		  a_full_file_system_is_told_and_unmap_makes_room },
 		{ "a read-only LUN gives nothing back", read_only_luns_give_nothing_back },

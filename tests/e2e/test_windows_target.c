@@ -417,6 +417,9 @@ static void i19(void)
 			CU_ASSERT_EQUAL(r->count, e[i].asked)
 		else if (r->status == TPC_PARTIAL)
 			CU_ASSERT(r->count > 0 && r->count < e[i].asked)
+		else if (r->status == TPC_TERMINATED)
+			/* By COPY OPERATION ABORT, which Windows does not send: what was done. */
+			CU_ASSERT(r->count < e[i].asked)
 		else
 			CU_ASSERT_EQUAL(r->count, 0);
 	}
@@ -503,7 +506,7 @@ int main(int argc, char **argv)
 		{ "10.16 RRTI's list identifier stands at CDB bytes 2-5", i16 },
 		{ "10.17 allocation lengths 287 to 65535, residual and AVAILABLE DATA", i17 },
 		{ "10.18 of ended operations only 01h, 02h, 03h, 60h", i18 },
-		{ "10.19 units F1h, counts in blocks, none with 02h and 60h", i19 },
+		{ "10.19 units F1h, counts in blocks, none with 02h", i19 },
 		{ "10.20 descriptors length 202h or 0, the token at 38 + byte 13", i20 },
 		{ "10.21 sense: fixed, 18 bytes at most; both lengths 0 without", i21 },
 		{ "10.22 completion status 00h or 02h where there is sense", i22 },
