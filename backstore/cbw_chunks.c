@@ -148,30 +148,11 @@ static void version_unuse(struct version *v, struct bs_owner *owner)
 		claim_end(cl);
 }
 
-void cbw_settle(struct rod *rod)
+/* The rod needs them no more: all its versions, or only those that are being saved. */
+static void unuse_versions(struct rod *rod, bool complete_too)
 {
 	struct cbw *cbw = rod->bs->cbw;
 
-	for (unsigned i = 0; i < rod->n; i++) {
-		struct byte_range r = rod->parts[i].node.range;
-		struct itree_node *n = itree_find(&cbw->chunks, r.off, r.len);
-
-		for (; n; n = itree_next(&cbw->chunks, n, r.off, r.len)) {
-			struct version *v = version_of(to_chunk(n), rod);
-
-			if (v && !is_complete(v))
-				version_unuse(v, rod->owner);
-		}
-	}
-	rod->gone = cbw_number(cbw);
-}
-
-void cbw_release(struct rod *rod)
-{
-	struct cbw *cbw = rod->bs->cbw;
-
-	if (!cbw)
-		return;
 	for (unsigned i = 0; i < rod->n; i++) {
 		struct byte_range r = rod->parts[i].node.range;
 		struct itree_node *n = itree_find(&cbw->chunks, r.off, r.len), *next;
@@ -181,7 +162,7 @@ void cbw_release(struct rod *rod)
 			struct version *v = version_of(ch, rod);
 
 			next = itree_next(&cbw->chunks, n, r.off, r.len);
-			if (!v)
+			if (!v || (is_complete(v) && !complete_too))
 				continue;
 			version_unuse(v, rod->owner);
 			if (v->users == 0 && is_complete(v)) {
@@ -190,6 +171,18 @@ void cbw_release(struct rod *rod)
 			}
 		}
 	}
+}
+
+void cbw_settle(struct rod *rod)
+{
+	unuse_versions(rod, false);
+	rod->gone = cbw_number(rod->bs->cbw);
+}
+
+void cbw_release(struct rod *rod)
+{
+	if (rod->bs->cbw)
+		unuse_versions(rod, true);
 }
 
 /* ---- reading ---- */

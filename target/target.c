@@ -283,7 +283,8 @@ static void drop_lu_nexus(struct target *t, struct nexus *nexus, unsigned lun)
 
 /* ---- taking a logical unit away ---- */
 
-#define REMOVAL_POLL_NS 2000000ull
+/* Nobody tells when a save, a clone or a rod is over: how often those who wait look again. */
+#define LOOK_AGAIN_NS 2000000ull
 
 static void removal_over(struct target_removal *r)
 {
@@ -335,7 +336,7 @@ static void removal_step(struct target_removal *r)
 			return;
 		}
 	}
-	ring_timer_set(t->bs_env.ring, &r->timer, REMOVAL_POLL_NS);
+	ring_timer_set(t->bs_env.ring, &r->timer, LOOK_AGAIN_NS);
 }
 
 static void removal_timer(struct ring_timer *timer)
@@ -534,8 +535,6 @@ static void reset_done(struct ring_post *post)
 
 /* ---- the end of what works in the background ---- */
 
-#define QUIET_POLL_NS 2000000ull
-
 /* Its own, or what is saved for a token: that may outlast the write and the token. */
 static bool is_at_work(const struct target *t)
 {
@@ -562,7 +561,7 @@ static void look_if_quiet(struct target *t)
 	if (!q)
 		return;
 	if (is_at_work(t)) {
-		ring_timer_set(t->bs_env.ring, &t->quiet_timer, QUIET_POLL_NS);
+		ring_timer_set(t->bs_env.ring, &t->quiet_timer, LOOK_AGAIN_NS);
 		return;
 	}
 	ring_timer_cancel(t->bs_env.ring, &t->quiet_timer);

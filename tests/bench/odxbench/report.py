@@ -141,31 +141,34 @@ def io_table(view):
                  rows) if rows else "Not measured."
 
 
+def _ways_of(view, start):
+    """Each (place, workload, way) of start/PLACE; a place is named once, with its first way."""
+    for workload in view.results.matching(start):
+        place = workload.split("/")[1]
+        for way in view.results.ways(workload):
+            yield place, workload, way
+            place = ""
+
+
 def rates_table(view):
     rows = []
-    for workload in view.results.matching("rates/"):
-        name = workload.split("/")[1]
-        for way in view.results.ways(workload):
-            rows.append([name, way, count(view.med(workload, way, "rate")) + "/s",
-                         plus_minus(view.results.values(workload, way, "rate")),
-                         times(view.med(workload, way, "per_op") * 1e6, 1),
-                         micros(view.med(workload, way, "p50")),
-                         micros(view.med(workload, way, "p99"))])
-            name = ""
+    for place, workload, way in _ways_of(view, "rates/"):
+        rows.append([place, way, count(view.med(workload, way, "rate")) + "/s",
+                     plus_minus(view.results.values(workload, way, "rate")),
+                     times(view.med(workload, way, "per_op") * 1e6, 1),
+                     micros(view.med(workload, way, "p50")),
+                     micros(view.med(workload, way, "p99"))])
     return table(["place", "what", "rate", "spread", "server CPU s/million", "p50", "p99"],
                  rows) if rows else "Not measured."
 
 
 def foreground_table(view):
     rows = []
-    for workload in view.results.matching("foreground/"):
-        name = workload.split("/")[1]
-        for way in view.results.ways(workload):
-            rate = view.med(workload, way, "copy_rate")
-            rows.append([name, way, count(view.med(workload, way, "iops")),
-                         *(micros(view.med(workload, way, p)) for p in ("p50", "p99", "p999")),
-                         "-" if rate is None else f"{rate / 1e9:.2f} GB/s"])
-            name = ""
+    for place, workload, way in _ways_of(view, "foreground/"):
+        rate = view.med(workload, way, "copy_rate")
+        rows.append([place, way, count(view.med(workload, way, "iops")),
+                     *(micros(view.med(workload, way, p)) for p in ("p50", "p99", "p999")),
+                     "-" if rate is None else f"{rate / 1e9:.2f} GB/s"])
     return table(["reads", "", "reads/s", "p50", "p99", "p99.9", "copy"],
                  rows) if rows else "Not measured."
 
@@ -188,15 +191,12 @@ def live_table(view):
 
 def touched_table(view):
     rows = []
-    for workload in view.results.matching("touched/"):
-        name = workload.split("/")[1]
-        for way in view.results.ways(workload):
-            rows.append([name, way, count(view.med(workload, way, "iops")),
-                         times(view.ratio(workload, "iops", way, "no token")),
-                         times(view.med(workload, way, "per_op") * 1e6, 1),
-                         micros(view.med(workload, way, "p50")),
-                         micros(view.med(workload, way, "p99"))])
-            name = ""
+    for place, workload, way in _ways_of(view, "touched/"):
+        rows.append([place, way, count(view.med(workload, way, "iops")),
+                     times(view.ratio(workload, "iops", way, "no token")),
+                     times(view.med(workload, way, "per_op") * 1e6, 1),
+                     micros(view.med(workload, way, "p50")),
+                     micros(view.med(workload, way, "p99"))])
     return table(["place", "write", "writes/s", "to no token", "server CPU us", "p50", "p99"],
                  rows) if rows else "Not measured."
 
