@@ -37,6 +37,7 @@ struct clone {
 	LIST_HEAD(, rod_waiter) waiters;
 	struct aux_job job;
 	int res;
+	unsigned pins;	  /* copies that graft from it */
 	uint64_t at, len; /* in the pool */
 	/* for the aux thread */
 	bool fails;    /* by injection, after the first part */
@@ -61,7 +62,7 @@ struct clones {
 	struct clone_list waiting; /* in the order of their captures */
 	struct clone_list begun;   /* and not over */
 	struct clone *cloning;
-	unsigned punching, pins;
+	unsigned punching;
 	bool never; /* the file system has said so */
 };
 
@@ -243,7 +244,7 @@ static void clone_free(struct clone *c)
 
 	forget(c);
 	/* Somebody who still reads there leaves it to the next. */
-	if (none(cl) && cl->pool && cl->pins == 0 && bs_idle(cl->pool)) {
+	if (none(cl) && cl->pool && bs_idle(cl->pool)) {
 		scratch_close(cl->pool);
 		cl->pool = NULL;
 	}
@@ -387,11 +388,11 @@ void clone_drop(struct rod *rod)
 	rod->clone = NULL;
 	c->rod = NULL;
 	wake(c);
-	if (c->state == HELD)
+	if (c->state == HELD && c->pins == 0)
 		punch(c);
 	else if (c->state == WAITS)
 		clone_free(c);
-	/* else cloned() finds that the rod is gone */
+	/* else clone_unpin() or cloned() finds that the rod is gone */
 }
 
 bool clone_pending(const struct clone *c)
@@ -425,14 +426,19 @@ uint32_t clone_unit(const struct rod *rod, struct backstore *dst)
 	return file.dev == rod->bs->clones->file.dev ? file.block : 0;
 }
 
-int clone_pin(const struct rod *rod)
+struct clone *clone_pin(const struct rod *rod, int *ret_fd)
 {
-	rod->bs->clones->pins++;
-	return scratch_fd(rod->bs->clones->pool);
+	struct clone *c = rod->clone;
+
+	assert(c && c->state == HELD);
+	c->pins++;
+	*ret_fd = scratch_fd(c->all->pool);
+	return c;
 }
 
-void clone_unpin(const struct rod *rod)
+void clone_unpin(struct clone *c)
 {
-	assert(rod->bs->clones->pins > 0);
-	rod->bs->clones->pins--;
+	assert(c->state == HELD && c->pins > 0);
+	if (--c->pins == 0 && !c->rod)
+		punch(c);
 }

@@ -43,8 +43,11 @@ struct backstore *clone_pool(const struct rod *rod);
  * system's block size.
  */
 uint32_t clone_unit(const struct rod *rod, struct backstore *dst);
-/* The descriptor of the pool; it stays open until clone_unpin. */
-int clone_pin(const struct rod *rod);
-void clone_unpin(const struct rod *rod);
+/*
+ * The rod's clone, to be grafted from: what it holds stays until clone_unpin, even if the rod
+ * is cancelled meanwhile.  *ret_fd: the pool's descriptor, open until then.
+ */
+struct clone *clone_pin(const struct rod *rod, int *ret_fd);
+void clone_unpin(struct clone *clone);
 
 #endif

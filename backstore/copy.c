@@ -100,7 +100,7 @@ static bool graft_refused(struct copy_chunk *ch, int res)
 {
 	struct copy_run *run = ch->run;
 
-	clone_unpin(run->c->src);
+	clone_unpin(ch->graft);
 	if (res == 0)
 		run->grafted = true;
 	if (res != -EOPNOTSUPP && res != -EXDEV && res != -EINVAL && res != -ENOTTY)
@@ -121,8 +121,6 @@ static void out_done(struct io *io, int res)
 	if (res < 0) {
 		ch->err = res;
 		ch->write_failed = true;
-	} else if (io->op == IO_CLONE && rod_cancelled(ch->run->c->src)) {
-		ch->err = -ESTALE; /* what was shared may have been gone by then */
 	} else if (io->op == IO_CLONE) {
 		stats->grafted += ch->len;
 	} else if (io->op != IO_WRITE) {
@@ -144,7 +142,7 @@ static void chunk_out(struct copy_chunk *ch, enum io_op op)
 	ch->out.niov = op == IO_WRITE;
 	ch->out.done = out_done;
 	if (op == IO_CLONE) {
-		ch->out.clone_fd = clone_pin(ch->run->c->src);
+		ch->graft = clone_pin(ch->run->c->src, &ch->out.clone_fd);
 		ch->out.clone_off =
 			rod_place(ch->run->c->src, ch->run->c->src_off + ch->pos, 1).off;
 	}

@@ -23,6 +23,7 @@ struct copy_chunk {
 	struct rod_io in;
 	struct io out;
 	struct iovec out_iov;
+	struct clone *graft; /* while it is grafted: from there */
 };
 
 /* What is known of the source's holes: [off, off+len) of the rod. */

@@ -387,6 +387,12 @@ void act_begin(struct act *a)
 	log_places(a);
 	for (unsigned i = 0; i < a->nobs; i++)
 		look(a, i);
+	/* What it writes may come back to it by way of others, so it looks on already. */
+	for (unsigned i = 0; i < a->nobs; i++) {
+		struct cell *c = cell_at(a->obs[i]);
+
+		c->obs[c->nobs++] = (struct tie) { me, (uint16_t)i };
+	}
 	for (unsigned i = 0; i < a->nwr; i++) {
 		struct cell *c = cell_at(a->wr[i]);
 
@@ -395,11 +401,6 @@ void act_begin(struct act *a)
 			possible(a->wr[i], a->out[i].e[n], false, a);
 		if (a->out[i].any)
 			possible(a->wr[i], (struct elem) { 0 }, true, a);
-	}
-	for (unsigned i = 0; i < a->nobs; i++) {
-		struct cell *c = cell_at(a->obs[i]);
-
-		c->obs[c->nobs++] = (struct tie) { me, (uint16_t)i };
 	}
 }
 

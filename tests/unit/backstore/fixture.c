@@ -18,12 +18,17 @@ static void give_up(const char *what, const char *why)
 
 void fixture_init(struct fixture *f)
 {
+	fixture_init_with(f, 2);
+}
+
+void fixture_init_with(struct fixture *f, unsigned aux_threads)
+{
 	const char *tmp = getenv("TMPDIR");
 
 	memset(f, 0, sizeof(*f));
 	if (ring_new(&f->ring, 64, f->err, sizeof(f->err)) < 0)
 		give_up("ring", f->err);
-	if (aux_new(&f->aux, 2) < 0)
+	if (aux_new(&f->aux, aux_threads) < 0)
 		give_up("aux", "no threads");
 	f->env.ring = f->ring;
 	f->env.aux = f->aux;

@@ -29,7 +29,8 @@ struct fixture {
 	char err[512];
 };
 
-void fixture_init(struct fixture *f);
+void fixture_init(struct fixture *f); /* with two aux threads */
+void fixture_init_with(struct fixture *f, unsigned aux_threads);
 void fixture_done(struct fixture *f);
 /* A path in the scratch directory; valid until the next but three call. */
 const char *fixture_path(struct fixture *f, const char *name);

@@ -48,9 +48,9 @@ static void fill(void)
 }
 
 /* On a file system of its own, or with @kind NULL in the scratch directory or memory. */
-static bool start(const char *kind, struct bs_config cfg)
+static bool start_with(const char *kind, struct bs_config cfg, unsigned aux_threads)
 {
-	fixture_init(&fx);
+	fixture_init_with(&fx, aux_threads);
 	mounted = kind && mount_init(&fs, &fx, kind);
 	if (kind && !mounted) {
 		fixture_done(&fx);
@@ -60,6 +60,11 @@ static bool start(const char *kind, struct bs_config cfg)
 	CU_ASSERT_EQUAL_FATAL(copy_engine_new(&engine, &fx.env, &small), 0);
 	fill();
 	return true;
+}
+
+static bool start(const char *kind, struct bs_config cfg)
+{
+	return start_with(kind, cfg, 2);
 }
 
 static void finish(void)
@@ -459,6 +464,43 @@ static void a_copy_does_not_wait_long_for_a_clone(void)
 	finish();
 }
 
+/* What is being grafted stays where it is until that has ended. */
+static void a_graft_outlives_the_rod_that_it_is_of(void)
+{
+	const struct byte_range to = { 2 * MIB, MIB };
+
+	for (unsigned i = 0; i < COUNT(kinds); i++) {
+		struct holdup h[2];
+		struct rod *rod;
+		struct tcopy t;
+
+		/* of four threads two graft; the others may give the rod's space back */
+		if (!start_with(kinds[i], (struct bs_config) { .path = NULL }, 4))
+			return;
+		rod = capture(0, MIB);
+		settle(rod);
+		hold_up_kind(&fx, &h[0], AUX_GRAFT);
+		hold_up_kind(&fx, &h[1], AUX_GRAFT);
+		start_copy(&t, rod, &to);
+		run_for(&fx, 5);
+		rod_cancel(rod);
+		run_for(&fx, 50);
+		CU_ASSERT(!t.done);
+		let_go(&fx, &h[0]);
+		let_go(&fx, &h[1]);
+		run_until(&fx, &t.done);
+		CU_ASSERT(t.err == -ESTALE && t.c.written > 0 && t.c.written < MIB);
+		CU_ASSERT_EQUAL(t.c.stats.grafted, t.c.written);
+		memcpy(image + to.off, image, t.c.written);
+		CU_ASSERT_EQUAL(do_io(&fx, bs, IO_READ, 0, mem, SIZE, 0), 0);
+		CHECK_BYTES(mem, SIZE, image, SIZE);
+		rod_unref(rod);
+		run_for(&fx, 50);
+		CU_ASSERT(bs_idle(bs));
+		finish();
+	}
+}
+
 static void what_was_saved_is_not_grafted(void)
 {
 	struct copy_stats stats;
@@ -629,6 +671,8 @@ int main(int argc, char **argv)
 		{ "a copy goes on as soon as the clone is there",
 		  a_copy_goes_on_as_soon_as_the_clone_is_there },
 		{ "a copy does not wait long for a clone", a_copy_does_not_wait_long_for_a_clone },
+		{ "a graft outlives the rod that it is of",
+		  a_graft_outlives_the_rod_that_it_is_of },
 		{ "what was saved is not grafted", what_was_saved_is_not_grafted },
 		{ "between file systems it is copied", between_file_systems_it_is_copied },
 		{ "a reserved destination is not grafted", a_reserved_destination_is_not_grafted },
