@@ -102,7 +102,7 @@ static bool graft_refused(struct copy_chunk *ch, int res)
 
 	clone_unpin(ch->graft);
 	if (res == 0)
-		run->grafted = true;
+		run->graft_most = pace_graft(run->graft_most, now(run->engine) - ch->began);
 	if (res != -EOPNOTSUPP && res != -EXDEV && res != -EINVAL && res != -ENOTTY)
 		return false;
 	run->no_graft = true;
@@ -199,11 +199,12 @@ static void chunk_start(struct copy_run *run, enum plan what, uint64_t len)
 	ch->done = ch->write_failed = false;
 	ch->kind = what;
 	ch->len = len;
+	ch->began = now(run->engine);
 	run->tail++;
 	run->active++;
-	pace_start(&run->paces[what], now(run->engine), ch->len);
+	pace_start(&run->paces[what], ch->began, ch->len);
 	if (what == PLAN_READ)
-		rate_take(&run->engine->rate, now(run->engine), len);
+		rate_take(&run->engine->rate, ch->began, len);
 	run->pos += ch->len;
 	run->at += ch->len;
 	if (what == PLAN_READ)
@@ -391,7 +392,8 @@ static void run_start(struct copy_engine *e, struct copy *c)
 	for (unsigned i = 0; i < PLAN_WAIT; i++)
 		pace_init(&run->paces[i], i == PLAN_READ ? moves_at_once(e, c) : run->window);
 	run->err = 0;
-	run->write_failed = run->no_graft = run->grafted = false;
+	run->write_failed = run->no_graft = false;
+	run->graft_most = 0;
 	run->known[0].len = run->known[1].len = 0;
 	copy_pump(run);
 }

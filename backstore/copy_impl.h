@@ -17,6 +17,7 @@ struct copy_chunk {
 	char *mem;
 	uint64_t pos, len; /* where in the copy   */
 	uint64_t to;	   /* where on the target */
+	uint64_t began;	   /* ring_now() of its start */
 	int err;
 	bool write_failed, done;
 	enum plan kind;
@@ -50,7 +51,8 @@ struct copy_run {
 	struct extent known[2]; /* the last answer, and one asked ahead */
 	unsigned known_next;	/* the one to be replaced               */
 	bool asking;
-	bool no_graft, grafted;	   /* cannot be done; has been done */
+	bool no_graft;		   /* cannot be done */
+	uint64_t graft_most;	   /* bytes at once; 0: whether it can be done is not known yet */
 	struct rod_waiter settled; /* the source is being cloned, which is waited for */
 	struct ring_timer settle;  /* until then at most; then goes on */
 	struct rod_extents query;

@@ -36,6 +36,14 @@ bool pace_too_late(const struct pace *p, uint64_t now, uint64_t len, uint64_t de
 	return (double)now + left > (double)deadline;
 }
 
+uint64_t pace_graft(uint64_t most, uint64_t took)
+{
+	most = took <= PACE_GRAFT_QUICK ? most * 4 : most / 4;
+	if (most < PACE_GRAFT_MIN)
+		return PACE_GRAFT_MIN;
+	return most < PACE_GRAFT_MAX ? most : PACE_GRAFT_MAX;
+}
+
 bool pace_disturbed(const struct bs_load *load, uint64_t now)
 {
 	return load && (load->running > 0 || (load->last && now - load->last < PACE_QUIET_NS));

@@ -24,6 +24,16 @@ void pace_land(struct pace *p, uint64_t now, uint64_t len);
 bool pace_too_late(const struct pace *p, uint64_t now, uint64_t len, uint64_t deadline);
 
 /*
+ * How many bytes to share in one call, after one of at most @most (0: of the first, which
+ * finds out whether it can be done) took @took ns.  What a call takes depends on how many
+ * extents there are, and it cannot be ended; many calls for one extent take longer than one.
+ */
+#define PACE_GRAFT_MIN	 (64ull << 20)
+#define PACE_GRAFT_MAX	 (1ull << 30)
+#define PACE_GRAFT_QUICK 2000000ull
+uint64_t pace_graft(uint64_t most, uint64_t took);
+
+/*
  * While hosts read and write, a copy has one chunk in flight, of at most so many bytes,
  * and goes on like that until they have been silent for a while.
  */

@@ -10,9 +10,8 @@
 #define ZERO_MAX (16ull << 20) /* one zeroing, so that deadlines are looked at  */
 /* Shorter holes are read: asking and zeroing would cost more than it saves. */
 #define HOLE_MIN (64ull << 10)
-/* Likewise shorter grafts; and the most at once, after the first has shown that it works. */
+/* Likewise shorter grafts. */
 #define GRAFT_MIN (64ull << 10)
-#define GRAFT_MAX (64ull << 20)
 /* A rod that is being cloned is waited for, but not long: it can be read as it is. */
 #define SETTLE_NS 200000000ull
 
@@ -95,7 +94,7 @@ static enum plan plan_graft(const struct copy_run *run, uint64_t left, uint64_t 
 	*ret_len = head;
 	if (head > 0)
 		return PLAN_READ;
-	*ret_len = min64(p.len / unit * unit, run->grafted ? GRAFT_MAX : chunk);
+	*ret_len = min64(p.len / unit * unit, run->graft_most ? run->graft_most : chunk);
 	return PLAN_GRAFT;
 }
 

@@ -48,6 +48,25 @@ static void pace_tells_what_is_too_late(void)
 	CU_ASSERT_TRUE(pace_too_late(&p, 10000, 401, 10500));
 }
 
+/* Few calls where there are few extents, and short ones where there are many. */
+static void grafts_grow_while_they_are_quick(void)
+{
+	uint64_t most = pace_graft(0, 10 * PACE_GRAFT_QUICK), sum = 0;
+	unsigned calls;
+
+	CU_ASSERT_EQUAL(most, PACE_GRAFT_MIN);
+	CU_ASSERT_EQUAL(pace_graft(0, 0), PACE_GRAFT_MIN);
+	for (calls = 0; sum < 4 * PACE_GRAFT_MAX; calls++) {
+		sum += most;
+		most = pace_graft(most, PACE_GRAFT_QUICK);
+	}
+	CU_ASSERT_EQUAL(most, PACE_GRAFT_MAX);
+	CU_ASSERT(calls <= 6);
+	for (unsigned i = 0; i < 5; i++)
+		most = pace_graft(most, PACE_GRAFT_QUICK + 1);
+	CU_ASSERT_EQUAL(most, PACE_GRAFT_MIN);
+}
+
 static void hosts_disturb(void)
 {
 	struct bs_load load = { 0 };
@@ -329,6 +348,8 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "the window opens by one with each chunk, to its limit", window_opens },
 		{ "by the pace, a chunk is too late or not", pace_tells_what_is_too_late },
+		{ "grafts grow while they are quick, and shrink when they are not",
+		  grafts_grow_while_they_are_quick },
 		{ "hosts disturb while they read and write, and for 10 ms after", hosts_disturb },
 		{ "no rate: no waiting", no_rate_no_wait },
 		{ "over any time, no more than the rate goes", rate_holds },
