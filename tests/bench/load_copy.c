@@ -3,7 +3,8 @@
  * copy: bytes of one LUN to the same places of another by token, one command after the
  * other as Windows sends them.  from, to, bytes, pieces (the data comes as so many
  * ranges, not in order; 1: as it lies), step (bytes of one WRITE USING TOKEN), token (the
- * most in one token), flush, and seconds (again and again so long) or times.
+ * most in one token), flush, and seconds (again and again so long) or times.  Ranges begin
+ * at multiples of 4 KiB, as those of a file do.
  */
 #include "load.h"
 
@@ -89,10 +90,10 @@ static int copy_once(struct copy_step *c, uint64_t blocks, char *err)
 	return 0;
 }
 
-static bool cut_in_pieces(struct copy_step *c, uint64_t blocks, unsigned n)
+static bool cut_in_pieces(struct copy_step *c, uint64_t blocks, uint32_t block, unsigned n)
 {
 	struct lane dice = { .random = 88172645463325252ull };
-	uint64_t each = blocks / n;
+	uint64_t cluster = 4096 / block, each = blocks / n / cluster * cluster;
 
 	if (each == 0 || each > UINT32_MAX)
 		return false;
@@ -133,7 +134,7 @@ static bool copy_setup(struct copy_step *c, struct load *l, struct args *a, uint
 	c->token = args_size(a, "token", 4ull << 30) / block;
 	if (bytes > disk_bytes(c->from) || bytes > disk_bytes(c->to) || bytes % block ||
 	    block != c->to->capacity.block_size || !c->step || !c->token ||
-	    !cut_in_pieces(c, bytes / block, (unsigned)args_size(a, "pieces", 1))) {
+	    !cut_in_pieces(c, bytes / block, block, (unsigned)args_size(a, "pieces", 1))) {
 		snprintf(err, INITIATOR_ERR, "bytes, step, token and pieces do not fit the LUNs");
 		return false;
 	}

@@ -164,6 +164,8 @@ def odxd_words(pair, direct, clone):
 
 def measure(bench, workload, pair, direct=False, clone=True, extra=None, ways=None, **words):
     """By token, beside other ways."""
+    if bench.only not in workload:
+        return
     words_of = odxd_words(pair, direct, clone)
     with Odxd(bench, [(pair.src, words_of), (pair.dst, words_of)]) as odxd, \
             Load(bench, odxd) as load:

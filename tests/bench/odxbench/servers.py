@@ -105,6 +105,8 @@ class Profile:
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
+        if not os.path.exists(self.path + ".data"):
+            return  # odxd ended before perf had begun
         said = run("perf", "report", "-i", self.path + ".data", "--stdio", "--no-children",
                    "--sort", "comm,symbol", "--percent-limit", "0.5", check=False)
         with open(self.path, "w", encoding="utf-8") as f:
