@@ -246,12 +246,14 @@ const struct bs_stats *bs_stats(const struct backstore *bs);
 struct extent_query {
 	uint64_t off, len;
 	void (*done)(struct extent_query *q, int res); /* 0 or -errno */
-	uint64_t ret_len;			       /* 1..len */
+	bool rough;	  /* what was data when last looked at may still be called data */
+	uint64_t ret_len; /* 1..len */
 	bool ret_hole;
 	/* the backstore's */
 	struct backstore *bs;
 	struct aux_job job;
 	struct ring_post post;
+	uint64_t ends; /* where what is at @off does, which may be beyond @len */
 	int res;
 };
 void bs_extents(struct backstore *bs, struct extent_query *q);

@@ -266,6 +266,8 @@ static void file_submit(struct backstore *bs, struct io *io)
 	bool writes = io->op == IO_WRITE || io->op == IO_ZERO || io->op == IO_DISCARD ||
 		      io->op == IO_CLONE;
 
+	if (io->op == IO_ZERO || io->op == IO_DISCARD || io->op == IO_CLONE)
+		to_file(bs)->data.len = 0;
 	if (writes && !still_whole(to_file(bs)))
 		bs_io_later(io, -ENODATA, fail_posted);
 	else
@@ -281,6 +283,7 @@ static void extents_work(struct aux_job *job)
 
 	q->ret_hole = false;
 	q->ret_len = q->len;
+	q->ends = q->off + q->len;
 	next = lseek(fd, off, SEEK_DATA);
 	if (next > off || (next < 0 && errno == ENXIO)) {
 		struct stat st;
@@ -294,26 +297,45 @@ static void extents_work(struct aux_job *job)
 	}
 	if (next > off && next < end)
 		q->ret_len = (uint64_t)(next - off);
+	if (next > off)
+		q->ends = (uint64_t)next;
+}
+
+/* To look for the end of data takes long where only all its pages tell (tmpfs). */
+static void keep_data(struct file_bs *f, uint64_t off, uint64_t end)
+{
+	if (f->data.len > 0 && off <= f->data.off && end >= f->data.off)
+		end = end > f->data.off + f->data.len ? end : f->data.off + f->data.len;
+	f->data = (struct byte_range) { .off = off, .len = end - off };
 }
 
 static void extents_done(struct aux_job *job)
 {
-	bs_extents_done(container_of(job, struct extent_query, job), 0);
+	struct extent_query *q = container_of(job, struct extent_query, job);
+
+	if (!q->ret_hole)
+		keep_data(to_file(q->bs), q->off, q->ends);
+	bs_extents_done(q, 0);
 }
 
-static void device_is_data(struct ring_post *post)
+static void is_data(struct ring_post *post)
 {
 	struct extent_query *q = container_of(post, struct extent_query, post);
 
-	q->ret_len = q->len;
 	q->ret_hole = false;
 	bs_extents_done(q, 0);
 }
 
 static void file_extents(struct backstore *bs, struct extent_query *q)
 {
-	if (to_file(bs)->block_device) {
-		q->post.fn = device_is_data;
+	const struct byte_range *data = &to_file(bs)->data;
+	bool known = q->rough && q->off >= data->off && q->off - data->off < data->len;
+
+	if (known || to_file(bs)->block_device) {
+		uint64_t left = known ? data->off + data->len - q->off : q->len;
+
+		q->ret_len = left < q->len ? left : q->len;
+		q->post.fn = is_data;
 		ring_post(bs->env.ring, &q->post);
 		return;
 	}

@@ -37,6 +37,9 @@ struct file_bs {
 	uint32_t fs_block; /* of a regular file's file system */
 	struct file_bs *next_open;
 
+	/* Data that was found last, and nothing has been given back since: see "rough". */
+	struct byte_range data;
+
 	/* O_DIRECT only: what memory and lengths must be multiples of, else 0. */
 	uint32_t mem_align, len_align;
 	char *bounce_mem;

@@ -167,6 +167,7 @@ void rod_extents(struct rod_extents *x)
 		x->query.off = p.off;
 		x->query.len = p.len;
 		x->query.done = told;
+		x->query.rough = true; /* zeros that are read are as good as a hole */
 		bs_extents(p.kind == PLACE_CLONE ? clone_pool(x->rod) : x->rod->bs, &x->query);
 		return;
 	}

@@ -203,6 +203,7 @@ static void walk_step(struct lba_walk *w)
 	w->query.off = w->lba * size;
 	w->query.len = left * size;
 	w->query.done = walk_answer;
+	w->query.rough = false;
 	bs_extents(lu->bs, &w->query);
 }
 

@@ -208,6 +208,48 @@ static void a_sparse_file_tells_its_holes(void)
 	fixture_done(&fx);
 }
 
+/*
+ * A rod is content with where data was a moment ago, and where it ends is not looked for
+ * again; what this process gives back it knows, and others hear what the file has.
+ */
+static void where_data_ends_is_looked_for_once(void)
+{
+	const struct byte_range all = { 0, SIZE };
+	struct backstore *bs;
+	const char *path;
+	struct rod *rod;
+	uint64_t len;
+	bool hole;
+	int fd;
+
+	fixture_init(&fx);
+	path = fixture_path(&fx, "file");
+	make_file(path, SIZE, 1);
+	bs = open_file(path, NULL);
+	rod = rod_view(bs, &all, 1);
+	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, 2 * MIB, MIB, &len, &hole), 0);
+	CU_ASSERT(!hole && len == MIB);
+	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, MIB, SIZE - MIB, &len, &hole), 0);
+	CU_ASSERT(!hole && len == SIZE - MIB);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	CU_ASSERT_EQUAL(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIB, MIB), 0);
+	close(fd);
+	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, MIB + 4096, SIZE / 2, &len, &hole), 0);
+	CU_ASSERT(!hole && len == SIZE / 2);
+	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, 0, SIZE, &len, &hole), 0);
+	CU_ASSERT(!hole && len == MIB);
+	CU_ASSERT_EQUAL(do_extents(&fx, bs, MIB, SIZE - MIB, &len, &hole), 0);
+	CU_ASSERT(hole && len == MIB);
+	CU_ASSERT_EQUAL(do_io(&fx, bs, IO_DISCARD, 0, NULL, 4096, 0), 0);
+	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, 0, SIZE, &len, &hole), 0);
+	CU_ASSERT(hole && len == 4096);
+	CU_ASSERT_EQUAL(do_rod_extents(&fx, rod, MIB + 4096, MIB, &len, &hole), 0);
+	CU_ASSERT(hole && len == MIB - 4096);
+	rod_unref(rod);
+	CU_ASSERT_EQUAL(bs_close(bs), 0);
+	fixture_done(&fx);
+}
+
 /* What the file has allocated, with what was written only so far. */
 static uint64_t allocated(const char *path)
 {
@@ -410,6 +452,7 @@ int main(int argc, char **argv)
 		  a_file_cut_off_while_open_reads_enodata },
 		{ "a full file system is ENOSPC", a_full_file_system_is_enospc },
 		{ "a sparse file tells its holes", a_sparse_file_tells_its_holes },
+		{ "where data ends is looked for once", where_data_ends_is_looked_for_once },
 		{ "discarding gives space back, and zeroing does not",
 		  discarding_gives_space_back_and_zeroing_does_not },
 		{ "a copy of a hole to a hole changes nothing",
