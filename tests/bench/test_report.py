@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 os.chdir(os.path.join(HERE, "..", ".."))
 
-from odxbench import docs, musts, report, results, stats  # noqa: E402
+from odxbench import docs, musts, report, results, stats, tokens  # noqa: E402
 
 SAMPLE = os.path.join(HERE, "sample.json")
 
@@ -97,6 +97,51 @@ def live_tokens_are_judged_against_none():
     assert (m.measured, m.met) == ("2.50 times", False), m
 
 
+def _two_ways(**ways):
+    found = results.Results({**results.Results().data, "options": {"whole": True}})
+    found.about("clients/disk/direct", bytes=1 << 30)
+    for way, seconds in ways.items():
+        for value in seconds:
+            found.add("clients/disk/direct", way.replace("_", " "), {"seconds": value})
+    return found
+
+
+def two_ways_are_compared_round_by_round():
+    # The whole second round was ten times slower.  Of the medians it would be 2 / 0.5 = 4.
+    found = _two_ways(token=[0.2, 5.0, 0.5], dd_tgtd=[1.0, 25.0, 2.0], sgp_dd_tgtd=[90.0] * 3)
+    m = [m for m in musts.speed(report.View(found)) if m.what.startswith("copy, direct, against the")]
+    assert (m[0].measured, m[0].met) == ("5.0 times (dd tgtd)", True), m
+
+
+def the_limit_is_that_of_the_same_round():
+    found = results.Results()
+    workload = "copy/disk/direct/contiguous"
+    found.about(workload, bytes=1 << 30)
+    # Of the medians it would be 2 / 2.
+    for copy, fio in ((1, 3), (2, 1), (3, 2)):
+        found.add(workload, "token", {"seconds": 1 / copy})
+        for verb in ("read", "write"):
+            found.add(workload, f"fio {verb}", {"rate": float(fio << 31)})
+    assert round(report.View(found).of_limit(workload), 3) == 1.5
+
+
+def a_run_that_was_cut_is_not_judged():
+    found = results.load([SAMPLE])
+    found.data["options"]["whole"] = False
+    row = cells(report.sections(found)["speed-musts"], "1", "copy of 1 GiB, reflink, contiguous")
+    assert row[3:] == ["11.0 ms", "-"], row
+
+
+def live_tokens_are_as_many_as_there_were():
+    assert list(tokens.states(100000)) == ["none", "none, again", "1", "1,000", "100,000"]
+    assert list(tokens.states(300)) == ["none", "none, again", "1", "300"]
+    found = results.Results()
+    for state in tokens.states(300):
+        found.add("live/random writes", state, {"iops": 1.0, "per_op": 1.0})
+    said = [m.what for m in musts.tokens(report.View(found)) if m.number == "3"]
+    assert said[-1].startswith("300 live") and not any("100,000" in s for s in said), said
+
+
 def an_empty_run_makes_a_report():
     sections = report.sections(results.Results())
     assert sections["io"] == "Not measured." and sections["left-out"] == "Nothing."
@@ -105,10 +150,14 @@ def an_empty_run_makes_a_report():
 def later_files_replace_workloads_of_earlier_ones():
     other = results.Results()
     other.add("rates/memory", "triples", {"rate": 5.0})
+    other.data["options"] = {"commit": "abc1234", "groups": ["rates"]}
     with tempfile.NamedTemporaryFile(suffix=".json") as f:
         other.save(f.name)
         both = results.load([SAMPLE, f.name])
     assert both.values("rates/memory", "triples", "rate") == [5.0]
+    # and that is said: another run, and not a whole one
+    said = report.machine(report.View(both))
+    assert "Of commit abc1234" in said and "Not a whole run" in said, said
     assert both.values("foreground/cached, queue 1", "idle", "p50") == [20, 20, 20]
 
 
@@ -138,7 +187,7 @@ def the_pages_say_what_was_measured():
 def main():
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     tests = [v for k, v in globals().items() if callable(v) and getattr(v, "__module__", "") ==
-             "__main__" and k not in ("cells", "must", "main")]
+             "__main__" and k not in ("cells", "must", "main", "_two_ways")]
     for test in tests:
         print(f"  {test.__name__.replace('_', ' ')} ...")
         try:

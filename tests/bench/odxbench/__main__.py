@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 
 from . import commands, copies, docs, places, report, results, system, tokens
 
@@ -30,19 +31,23 @@ GROUPS = (
 )
 
 
+def _size(args):
+    return (16 << 20) if args.smoke else (256 << 20) if args.quick else (1 << 30)
+
+
 class Bench:
     """What all groups share."""
 
     def __init__(self, args, base):
         smoke, quick = args.smoke, args.quick
         self.quick = quick or smoke
-        self.size = (16 << 20) if smoke else (256 << 20) if quick else (1 << 30)
+        self.size = _size(args)
         self.slice = 0.05 if smoke else 0.3 if quick else 0.6
         self.rounds = args.runs or (1 if smoke else 2 if quick else 5)
         self.pieces = 10 if smoke else 1000
         self.most_tokens = 300 if smoke else 20000 if quick else 100000
         self.passes, self.live_rounds = (1, 2) if smoke else (1, 12) if quick else (2, 40)
-        self.only = args.only
+        self.only, self.any_wanted = args.only, False
         self.profiles = args.keep if args.profile else None
         self.profile = None
         self.patience = 0.1 if smoke else 1.0
@@ -69,6 +74,13 @@ class Bench:
         self.say(f"    left out: {what}: {why}")
         self.results.skip(what, why)
 
+    def wanted(self, workload):
+        """Does --only leave it in?"""
+        if self.only not in workload:
+            return False
+        self.any_wanted = True
+        return True
+
     def late(self):
         return time.monotonic() > self.until
 
@@ -79,11 +91,21 @@ class Bench:
         self.say(f"== {name}")
         try:
             go(self)
-        except (system.Failed, OSError, KeyError) as e:
-            self.skip(name, f"{type(e).__name__}: {e}" if isinstance(e, KeyError) else str(e))
+        except (system.Failed, OSError) as e:
+            self.skip(name, str(e))
+        except Exception as e:  # noqa: BLE001  # our own mistake; the other groups' figures stay
+            traceback.print_exc()
+            self.skip(name, f"{type(e).__name__}: {e}")
+        self.places.keep_only(set())
         took = time.monotonic() - start
         self.results.data["options"].setdefault("group_seconds", {})[name] = round(took, 1)
         self.say(f"   {took:.0f} s")
+
+
+def _rounds(text):
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text}: not a number of rounds from 1")
+    return int(text)
 
 
 def words():
@@ -91,7 +113,7 @@ def words():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("names", nargs="*", metavar="NAME", help="only these groups; * is allowed")
     p.add_argument("--list", action="store_true", help="say which groups there are")
-    p.add_argument("--runs", type=int, metavar="N", help="rounds of each workload (5)")
+    p.add_argument("--runs", type=_rounds, metavar="N", help="rounds of each workload (5)")
     p.add_argument("--quick", action="store_true", help="smaller and fewer: 4 minutes at most")
     p.add_argument("--smoke", action="store_true", help="tiny: does everything run?")
     p.add_argument("--only", default="", metavar="TEXT",
@@ -107,6 +129,8 @@ def words():
                    help="with --report: write them into the pages under docs/, too")
     p.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
     p.add_argument("--keep", default="build/bench", help=argparse.SUPPRESS)
+    # Only say whether this can be measured, before anything is built for it.
+    p.add_argument("--judge", action="store_true", help=argparse.SUPPRESS)
     return p
 
 
@@ -134,9 +158,24 @@ def commit():
     return said
 
 
+def judge_dir(args):
+    """Is there room for the files?  With groups named it is the user's to know."""
+    need = 16 * _size(args)
+    if not os.path.isdir(args.dir) or not os.access(args.dir, os.W_OK | os.X_OK):
+        sys.exit(f"bench: {args.dir}: no directory that can be written; choose one with --dir")
+    st = os.statvfs(args.dir)
+    free = st.f_bavail * st.f_frsize
+    if free < need and not args.names:
+        sys.exit(f"bench: {args.dir}: {need >> 20} MiB are needed, {free >> 20} MiB are free; choose "
+                 "another directory with --dir, or name single groups")
+
+
 def measure(args, groups):
     os.makedirs(args.keep, exist_ok=True)
-    bench = Bench(args, args.dir)
+    try:
+        bench = Bench(args, args.dir)
+    except OSError as e:
+        sys.exit(f"bench: {e}")
     data = bench.results.data
     data["machine"] = system.describe()
     data["options"] = {"size": bench.size, "rounds": bench.rounds, "slice": bench.slice,
@@ -151,19 +190,28 @@ def measure(args, groups):
             bench.run(name, go, seconds)
     except KeyboardInterrupt:
         print("bench: interrupted; what was measured is kept", file=sys.stderr)
+        data["options"]["whole"] = False
         status = 130
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
         bench.places.close()
     data["options"]["seconds"] = round(time.monotonic() - start)
     path = os.path.join(args.keep, time.strftime("%Y%m%d-%H%M%S.json"))
+    if not any(w["ways"] for w in data["workloads"].values()):
+        if bench.only and not bench.any_wanted and not status:
+            print(f"bench: no workload has \"{bench.only}\" in its name", file=sys.stderr)
+        print("bench: nothing was measured", file=sys.stderr)
+        return status or 1
     bench.results.save(path)
     print(report.text(bench.results))
     print(f"\nkept in {path}; {data['options']['seconds']} s")
     if args.smoke and data["skipped"]:
         print("smoke: " + "; ".join(f"{s['what']}: {s['why']}" for s in data["skipped"]))
     return status
+
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _interrupted(*_):
@@ -186,8 +234,15 @@ def main():
         if args.docs:
             docs.write(found)
         return 0
-    signal.signal(signal.SIGTERM, _interrupted)
-    return measure(args, chosen(args.names))
+    groups = chosen(args.names)
+    judge_dir(args)
+    if args.judge:
+        return 0
+    for number in ENDS:
+        # Who was started to ignore it (nohup) goes on doing so.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupted)
+    return measure(args, groups)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ def _many(sessions):
 def io_sample(load, path, words, seconds):
     def go():
         answer = load.step("io", seconds=seconds, **words)
+        if not answer["ops"]:
+            raise system.Failed(f"no command ended within {seconds} s")
         latency = answer.get("read") or answer["write"]
         if words["reads"] == 0:
             system.sync_file(path)

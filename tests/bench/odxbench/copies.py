@@ -148,7 +148,9 @@ def fio_limit(path, direct, writing, seconds):
             "--rw=" + ("write" if writing else "read"), "--bs=1M", "--iodepth=16",
             "--ioengine=io_uring", f"--direct={int(direct)}", "--time_based",
             f"--runtime={seconds}", f"--size={os.path.getsize(path)}", "--output-format=json",
-            "--overwrite=1", "--allow_file_create=0")
+            "--overwrite=1", "--allow_file_create=0",
+            # Else it would throw away the pages that the copies read.
+            "--invalidate=0")
         job = json.loads(out[out.index("{"):])["jobs"][0]
         if writing:
             system.sync_file(path)

@@ -4,8 +4,10 @@
 Everything is taken away at the end.  What a run that was killed left behind is taken
 away by the next one.
 """
+import contextlib
 import ctypes
 import fcntl
+import glob
 import os
 import re
 import shutil
@@ -34,16 +36,24 @@ class Place:
 
 def _mounts():
     with open("/proc/self/mounts", encoding="utf-8") as f:
-        return [line.split()[:2] for line in f]
+        return [line.split()[1] for line in f]
+
+
+def _loops(root):
+    """The loop devices of files below @root."""
+    for path in glob.glob("/sys/block/loop*/loop/backing_file"):
+        with contextlib.suppress(OSError), open(path, encoding="utf-8") as f:
+            if f.read().startswith(root + "/"):
+                yield "/dev/" + path.split("/")[3]
 
 
 def clear(root):
     """Takes away what is mounted below @root, and it."""
-    for device, where in reversed(_mounts()):
+    for where in reversed(_mounts()):
         if where.startswith(root + "/"):
             subprocess.run(["umount", "-l", where], check=False, stderr=subprocess.DEVNULL)
-            if device.startswith("/dev/loop"):
-                subprocess.run(["losetup", "-d", device], check=False, stderr=subprocess.DEVNULL)
+    for loop in _loops(root):
+        subprocess.run(["losetup", "-d", loop], check=False, stderr=subprocess.DEVNULL)
     shutil.rmtree(root, ignore_errors=True)
 
 
@@ -95,9 +105,9 @@ class Places:
         loop = run("losetup", "--find", "--show", "--direct-io=on", image).strip()
         try:
             run("mount", "-t", "xfs", loop, path)
-        except Failed:
+        finally:
+            # Mounted, it goes when that is unmounted, by whomever.
             run("losetup", "-d", loop, check=False)
-            raise
         return Place("xfs", path, "xfs", True)
 
     def _tmpfs(self):
@@ -105,6 +115,17 @@ class Places:
         path = self._dir("tmpfs")
         run("mount", "-t", "tmpfs", "-o", "size=4G,mode=700,huge=never", "tmpfs", path)
         return Place("tmpfs", path, "tmpfs", False)
+
+    def files(self):
+        """All there are now in the places."""
+        return {os.path.join(place.path, name) for place in self.made.values()
+                if isinstance(place, Place) for name in os.listdir(place.path)}
+
+    def keep_only(self, files):
+        """Takes away those that have come since: a part that failed leaves room for the next."""
+        for path in self.files() - files:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
     def close(self):
         clear(self.root)

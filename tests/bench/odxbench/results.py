@@ -51,18 +51,26 @@ class Results:
         os.replace(temporary, path)
 
 
+def _note_options(first, later):
+    """Which figures are another run's, and whether any run was cut."""
+    first.setdefault("merged", []).append(
+        {k: later.get(k) for k in ("commit", "started", "rounds", "groups")})
+    first["whole"] = bool(first.get("whole") and later.get("whole"))
+
+
 def load(paths):
     """Several files as one: a workload is taken from the last file that has it."""
     merged = None
     for path in paths:
         with open(path, encoding="utf-8") as f:
             data = json.load(f)
-        if data.get("format") != FORMAT:
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f"{path}: not a file of scripts/bench")
         if merged is None:
             merged = data
             continue
         merged["workloads"].update(data["workloads"])
+        _note_options(merged["options"], data["options"])
         merged["skipped"] = [s for s in merged["skipped"] if s not in data["skipped"]]
         merged["skipped"] += data["skipped"]
     return Results(merged)

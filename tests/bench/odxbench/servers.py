@@ -124,13 +124,15 @@ class Tgtd(Server):
         self.control = str(random.randrange(1000, 30000))
         port = free_port()
         self.admin = need("tgtadm", "tgt")
+        if os.getuid() != 0:
+            raise Failed("tgtd can be run by root only")
         self.process = popen(
             [need("tgtd", "tgt"), "-f", "-C", self.control, "--iscsi", f"portal=127.0.0.1:{port}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.target = f"iscsi://127.0.0.1:{port}/{IQN}"
         try:
             self._set_up(paths, bstype)
-        except Failed:
+        except BaseException:
             self.stop()
             raise
 

@@ -8,7 +8,12 @@ from . import places, system
 from .servers import Load, Odxd
 from .turns import part, show, turns
 
-STATES = {"none": 0, "none, again": 0, "1": 1, "1,000": 1000, "100,000": 100000}
+
+def states(most):
+    """Name -> live tokens; no more than @most, and named by what is there."""
+    return {"none": 0, "none, again": 0,
+            **{f"{n:,}": n for n in (min(of, most) for of in (1, 1000, 100000))}}
+
 HOUR = 3600
 
 
@@ -25,21 +30,23 @@ def live(bench):
     round.  Two have no token at all: how they differ is what the measurement cannot see.
     Everything is then done again with the files given to other servers.  In memory, where no
     writing back disturbs; data is saved there as it is on a disk without reflinks."""
+    if not bench.wanted("live/random writes"):
+        return
     try:
         place = bench.places.get("tmpfs")
     except system.Failed:
         place = bench.places.get("disk")
     bench.results.about("live/random writes", place=place.name, most=bench.most_tokens)
     size = min(bench.size, 512 << 20)
-    paths = [place.file(f"live{i}") for i in range(len(STATES))]
+    held = states(bench.most_tokens)
+    paths = [place.file(f"live{i}") for i in range(len(held))]
     for path in paths:
         places.fill(path, size, small=True)
     dice = random.Random(7)
     for go in range(bench.passes):
         with contextlib.ExitStack() as stack:
             loads = {}
-            for i, (state, n) in enumerate(STATES.items()):
-                n = min(n, bench.most_tokens)
+            for i, (state, n) in enumerate(held.items()):
                 odxd = Odxd(bench, [(paths[(i + go) % len(paths)], "clone-size = 0")], 200000)
                 stack.enter_context(odxd)
                 loads[state] = stack.enter_context(Load(bench, odxd))
@@ -80,6 +87,8 @@ def touched(bench):
     """4 KiB to each chunk of 64 KiB of a LUN, in random order: no token; a new token over
     all of it (the first touch of each chunk); again (the later touches)."""
     for name in ("disk", "xfs", "tmpfs"):
+        if not bench.wanted(f"touched/{name}"):
+            continue
         with part(bench, f"touched/{name}"), contextlib.ExitStack() as stack:
             path = bench.places.get(name).file("touched")
             size = bench.size // 4
@@ -156,6 +165,8 @@ def many(bench):
     kinds on one server, which is started anew for each round."""
     total = bench.most_tokens
     for name in ("disk", "xfs"):
+        if not bench.wanted(f"many/{name}"):
+            continue
         with part(bench, f"many/{name}"):
             place = bench.places.get(name)
             paths = [place.file(f"many{i}") for i in (0, 1)]

@@ -11,7 +11,7 @@ MIN_ROUNDS = 2
 def turns(bench, workload, ways, rounds=None):
     """Runs every way once in each round and keeps the samples.  A way that fails is told of
     and left out from there.  Rounds beyond the second are left out when time runs short."""
-    if bench.only not in workload:
+    if not bench.wanted(workload):
         return
     alive = dict(ways)
     rounds = rounds or bench.rounds
@@ -22,7 +22,7 @@ def turns(bench, workload, ways, rounds=None):
         for way, go in list(alive.items()):
             try:
                 sample = go()
-            except Failed as e:
+            except (Failed, OSError) as e:
                 bench.skip(f"{workload}: {way}", str(e))
                 del alive[way]
                 continue
@@ -54,8 +54,10 @@ def server(bench, stack, what, make):
 
 @contextlib.contextmanager
 def part(bench, what):
-    """A part whose failure is told and ends only itself."""
+    """A part whose failure is told and ends only itself; its files go."""
+    before = bench.places.files()
     try:
         yield
-    except Failed as e:
+    except (Failed, OSError) as e:
         bench.skip(what, str(e))
+        bench.places.keep_only(before)
