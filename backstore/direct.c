@@ -5,10 +5,21 @@
  * the start.  Who finds none free waits in line.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "file_impl.h"
+
+/*
+ * Where the page cache has some of the file, a write by O_DIRECT has to drop that first, which
+ * io_uring gives to a thread of its own: a multiple of the time of a write.  So it is dropped
+ * here, all that is clean.  A hint: where it cannot be followed things are as they were.
+ */
+static void forget_pages(const struct file_bs *f)
+{
+	(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
 
 int direct_init(struct file_bs *f)
 {
@@ -25,6 +36,7 @@ int direct_init(struct file_bs *f)
 		b->next = f->bounce_free;
 		f->bounce_free = b;
 	}
+	forget_pages(f);
 	return 0;
 }
 

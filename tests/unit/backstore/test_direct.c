@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -102,6 +104,45 @@ static void a_file_cut_off_in_the_middle_of_a_block_is_enodata(void)
 	free(mem);
 }
 
+/* Pages of the file that are in the page cache; it is opened for that, but not read. */
+static unsigned pages_cached(const char *path)
+{
+	static unsigned char there[SIZE / 4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *map = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	unsigned n = 0;
+
+	CU_ASSERT_FATAL(map != MAP_FAILED);
+	CU_ASSERT_EQUAL(mincore(map, SIZE, there), 0);
+	for (size_t i = 0; i < sizeof(there); i++)
+		n += there[i] & 1;
+	munmap(map, SIZE);
+	close(fd);
+	return n;
+}
+
+static void what_the_page_cache_has_of_it_is_dropped_at_the_start(void)
+{
+	struct bs_config cfg = { .block_size = 4096, .direct = true };
+	struct backstore *bs = NULL;
+	int fd;
+
+	fixture_init(&fx);
+	cfg.path = fixture_path(&fx, "file");
+	make_file(cfg.path, SIZE, 1);
+	fd = open(cfg.path, O_WRONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(fsync(fd), 0); /* clean pages are what can be dropped */
+	close(fd);
+	CU_ASSERT_EQUAL(pages_cached(cfg.path), SIZE / 4096);
+	if (bs_open(&bs, &cfg, &fx.env, fx.err, sizeof(fx.err)) == 0) {
+		CU_ASSERT_EQUAL(pages_cached(cfg.path), 0);
+		CU_ASSERT_EQUAL(bs_close(bs), 0);
+	} else {
+		test_skip(fx.err);
+	}
+	fixture_done(&fx);
+}
+
 static void a_block_device_agrees_with_a_model(void)
 {
 	struct bs_config cfg = { .block_size = 4096, .direct = true };
@@ -149,6 +190,8 @@ int main(int argc, char **argv)
 		  more_odd_transfers_than_bounce_buffers_all_complete },
 		{ "a file cut off in the middle of a block is ENODATA",
 		  a_file_cut_off_in_the_middle_of_a_block_is_enodata },
+		{ "what the page cache has of it is dropped at the start",
+		  what_the_page_cache_has_of_it_is_dropped_at_the_start },
 		{ "a block device agrees with a model", a_block_device_agrees_with_a_model },
 		{ "blocks smaller than the device can do are refused",
 		  blocks_smaller_than_the_device_can_do_are_refused },
