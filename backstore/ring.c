@@ -112,6 +112,7 @@ int ring_new(struct ring **ret, unsigned entries, char *err, size_t err_cap)
 		goto fail_efd;
 	pthread_mutex_init(&ring->lock, NULL);
 	ring->posts_end = &ring->posts;
+	ring->last_end = &ring->last;
 	ring->wake.done = wake_done;
 	*ret = ring;
 	return 0;
@@ -253,6 +254,26 @@ static void run_posts(struct ring *ring)
 	}
 }
 
+void ring_post_last(struct ring *ring, struct ring_post *post)
+{
+	assert(ring_is_home(ring));
+	post->next = NULL;
+	*ring->last_end = post;
+	ring->last_end = &post->next;
+}
+
+static void run_last(struct ring *ring)
+{
+	struct ring_post *post;
+
+	while ((post = ring->last)) {
+		ring->last = post->next;
+		if (!ring->last)
+			ring->last_end = &ring->last;
+		post->fn(post);
+	}
+}
+
 static bool unlink_post(struct ring_post **at, struct ring_post *post)
 {
 	while (*at && *at != post)
@@ -380,6 +401,7 @@ void ring_run(struct ring *ring)
 	while (!atomic_load(&ring->stop)) {
 		run_posts(ring);
 		run_timers(ring);
+		run_last(ring);
 		arm_wake(ring);
 		if (atomic_load(&ring->stop))
 			break;
@@ -388,6 +410,7 @@ void ring_run(struct ring *ring)
 		run_completions(ring);
 	}
 	run_posts(ring);
+	run_last(ring);
 	ring->in_loop = false;
 	atomic_store(&ring->stop, false);
 }

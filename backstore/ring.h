@@ -58,6 +58,12 @@ void ring_stop(struct ring *ring); /* any thread; async-signal-safe */
 void ring_post(struct ring *ring, struct ring_post *post);
 /* Takes a post back that has not run yet; false when it has, or never was posted. */
 bool ring_unpost(struct ring *ring, struct ring_post *post);
+/*
+ * Queues @post for the end of this turn of the loop, when all that happened in it has been
+ * handled; what it submits still goes to the kernel in this turn.  Home thread; cannot be
+ * taken back.
+ */
+void ring_post_last(struct ring *ring, struct ring_post *post);
 
 /*
  * A submission entry; never NULL (submits what is pending when the queue is

@@ -36,7 +36,8 @@ struct ring {
 	pthread_mutex_t lock; /* over the two below */
 	struct ring_post *posts, **posts_end;
 	atomic_bool asleep; /* home saw no posts and may wait in the kernel; set under the lock */
-	struct ring_post *batch; /* home thread: those of this turn, still to run */
+	struct ring_post *batch;	    /* home thread: those of this turn, still to run */
+	struct ring_post *last, **last_end; /* home thread: at the end of this turn */
 
 	bool bufs_ready; /* the kernel has the (sparse) table */
 	struct ring_buf bufs[RING_BUFS];

@@ -174,7 +174,8 @@ static void settle_posted(struct ring_post *post)
 
 void conn_settle(struct iscsi_conn *c)
 {
-	if (c->state != CONN_CLOSED || c->settling || c->rx.busy || c->tx.busy || c->rx.running)
+	if (c->state != CONN_CLOSED || c->settling || c->rx.busy || c->tx.busy || c->tx.due ||
+	    c->rx.running)
 		return;
 	if (c->sess && !TAILQ_EMPTY(&c->sess->active))
 		return;

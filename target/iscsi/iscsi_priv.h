@@ -84,6 +84,8 @@ struct tx_slot {
 
 struct tx {
 	struct sock_op op;
+	struct ring_post start;
+	bool due; /* start comes at the end of this turn of the loop: all that is ready by then */
 	bool busy;
 	struct tx_list queue; /* not all of it in a batch yet  */
 	struct tx_list batch; /* ends with the send on its way */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sending: a queue of items, each of which makes its PDUs only when they go out,
- * so that sequence numbers are those of the wire.  As many PDUs as fit are put
- * into one vectored send straight from where their data is.
+ * so that sequence numbers are those of the wire.  What is ready at the end of a turn
+ * of the loop goes out in one vectored send, as far as it fits, straight from where
+ * its data is.
  */
 #include "iscsi_priv.h"
 
@@ -11,12 +12,14 @@
 #include <string.h>
 
 static void send_done(struct sock_op *op, int res);
+static void start(struct ring_post *post);
 
 void tx_init(struct iscsi_conn *c)
 {
 	TAILQ_INIT(&c->tx.queue);
 	TAILQ_INIT(&c->tx.batch);
 	c->tx.op.done = send_done;
+	c->tx.start.fn = start;
 }
 
 uint32_t conn_next_stat_sn(struct iscsi_conn *c)
@@ -106,10 +109,38 @@ static void submit(struct iscsi_conn *c)
 	sock_send(at, &tx->op, c->fd, &tx->msg, MSG_NOSIGNAL | MSG_WAITALL);
 }
 
+static bool can_start(const struct iscsi_conn *c)
+{
+	return !c->tx.busy && c->state != CONN_CLOSED && !TAILQ_EMPTY(&c->tx.queue);
+}
+
+/* Not at once: the answers that this turn of the loop still brings go with it. */
 static void kick(struct iscsi_conn *c)
 {
-	if (c->tx.busy || c->state == CONN_CLOSED || TAILQ_EMPTY(&c->tx.queue))
+	if (c->tx.due || !can_start(c))
 		return;
+	c->tx.due = true;
+	ring_post_last(c->srv->env.ring, &c->tx.start);
+}
+
+/* What waits for the last byte to be gone. */
+static void may_be_over(struct iscsi_conn *c)
+{
+	if (c->last_word && c->state != CONN_CLOSED && tx_idle(c))
+		conn_finish(c);
+	conn_settle(c);
+}
+
+static void start(struct ring_post *post)
+{
+	struct iscsi_conn *c = container_of(post, struct iscsi_conn, tx.start);
+
+	c->tx.due = false;
+	if (!can_start(c)) {
+		/* Closed meanwhile, or what there was to send has been taken back. */
+		may_be_over(c);
+		return;
+	}
 	compose(c);
 	c->tx.progress = ring_now(c->srv->env.ring);
 	submit(c);
@@ -208,7 +239,5 @@ static void send_done(struct sock_op *op, int res)
 	TAILQ_CONCAT(&ended, &c->tx.batch, link);
 	end_items(c, &ended);
 	kick(c);
-	if (c->last_word && c->state != CONN_CLOSED && tx_idle(c))
-		conn_finish(c);
-	conn_settle(c);
+	may_be_over(c);
 }

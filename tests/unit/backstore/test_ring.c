@@ -278,6 +278,72 @@ static void a_cancelled_request_completes_with_canceled(void)
 	close(fds[1]);
 }
 
+/* Two nops that complete in one turn, each of which asks once for the turn's end. */
+static struct ring_post at_end;
+static unsigned nops_at_end, ends;
+static bool end_due;
+
+static void count_end(struct ring_post *post)
+{
+	end_due = false;
+	nops_at_end = nops_done;
+	ends++;
+}
+
+static void nop_asks_for_the_end(struct ring_op *op, int res, unsigned flags)
+{
+	if (!end_due)
+		ring_post_last(the_ring, &at_end);
+	end_due = true;
+	nop_done(op, res, flags);
+}
+
+static void the_end_of_a_turn_comes_after_all_that_happened_in_it(void)
+{
+	struct nop nops[2] = { { .op = { .done = nop_asks_for_the_end } },
+			       { .op = { .done = nop_asks_for_the_end } } };
+
+	the_ring = new_ring();
+	at_end.fn = count_end;
+	nops_done = nops_at_end = ends = 0;
+	nops_wanted = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(the_ring);
+
+		io_uring_prep_nop(sqe);
+		ring_submit_op(sqe, &nops[i].op);
+	}
+	ring_run(the_ring);
+	CU_ASSERT_EQUAL(ends, 1);
+	CU_ASSERT_EQUAL(nops_at_end, 2);
+	ring_free(the_ring);
+}
+
+/* What is queued at the end of a turn goes to the kernel with that turn: nothing else wakes it. */
+static void submit_at_end(struct ring_post *post)
+{
+	static struct nop n = { .op = { .done = nop_done } };
+	struct io_uring_sqe *sqe = ring_sqe(the_ring);
+
+	io_uring_prep_nop(sqe);
+	ring_submit_op(sqe, &n.op);
+}
+
+static void what_is_submitted_at_the_end_of_a_turn_needs_no_other(void)
+{
+	struct ring_post post = { .fn = submit_at_end };
+
+	the_ring = new_ring();
+	nops_done = 0;
+	nops_wanted = 1;
+	ring_post_last(the_ring, &post);
+	alarm(60); /* else it would be waited for without end */
+	ring_run(the_ring);
+	alarm(0);
+	CU_ASSERT_EQUAL(nops_done, 1);
+	ring_free(the_ring);
+}
+
 static uint64_t first_now;
 
 static void check_now(struct ring_post *post)
@@ -374,6 +440,10 @@ int main(int argc, char **argv)
 		  more_requests_than_slots_all_complete_once },
 		{ "a cancelled request completes with ECANCELED",
 		  a_cancelled_request_completes_with_canceled },
+		{ "the end of a turn comes after all that happened in it",
+		  the_end_of_a_turn_comes_after_all_that_happened_in_it },
+		{ "what is submitted at the end of a turn needs no other",
+		  what_is_submitted_at_the_end_of_a_turn_needs_no_other },
 		{ "now is cached for a turn and moves between",
 		  now_is_cached_for_a_turn_and_moves_between },
 		{ "set-up errors are told in words", setup_errors_are_told_in_words },
