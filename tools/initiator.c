@@ -241,6 +241,20 @@ dead:
 	finish(cmd);
 }
 
+/* Asks the kernel how much went over the connection; afterwards nobody can. */
+static void look_at_wire(struct initiator *in)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	int fd = in->ctx ? iscsi_get_fd(in->ctx) : -1;
+
+	memset(&info, 0, sizeof(info));
+	if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return;
+	in->counts.wire_out = info.tcpi_bytes_acked;
+	in->counts.wire_in = info.tcpi_bytes_received;
+}
+
 /* The connection is gone: everybody who waits must hear it. */
 static void died(struct initiator *in)
 {
@@ -253,6 +267,9 @@ static void serve(struct initiator *in, int revents)
 {
 	if (in->dead)
 		return;
+	/* libiscsi is about to see that the other end is gone, and to close ours. */
+	if (revents & (POLLRDHUP | POLLHUP | POLLERR))
+		look_at_wire(in);
 	if (iscsi_service(in->ctx, revents) < 0 || iscsi_get_fd(in->ctx) < 0)
 		died(in);
 }
@@ -273,7 +290,7 @@ void initiator_poll(struct initiator *const *v, unsigned n, int timeout_ms)
 			return;
 		}
 		p[i].fd = iscsi_get_fd(v[i]->ctx);
-		p[i].events = (short)iscsi_which_events(v[i]->ctx);
+		p[i].events = (short)(iscsi_which_events(v[i]->ctx) | POLLRDHUP);
 		waiting = true;
 	}
 	if (!waiting)
@@ -411,15 +428,8 @@ int initiator_nop(struct initiator *in, const void *data, size_t len)
 
 void initiator_add_counts(struct initiator *in, struct initiator_counts *sum)
 {
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-
-	memset(&info, 0, sizeof(info));
-	if (!in->dead &&
-	    getsockopt(iscsi_get_fd(in->ctx), IPPROTO_TCP, TCP_INFO, &info, &len) == 0) {
-		in->counts.wire_out = info.tcpi_bytes_acked;
-		in->counts.wire_in = info.tcpi_bytes_received;
-	}
+	if (!in->dead)
+		look_at_wire(in);
 	for (unsigned i = 0; i < CMD_COUNT; i++)
 		sum->sent[i] += in->counts.sent[i];
 	sum->other += in->counts.other;

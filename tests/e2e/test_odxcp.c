@@ -405,6 +405,10 @@ static void target_dies(void)
 	r = RUN("sh", "-c", script);
 	CU_ASSERT_EQUAL(r.status, 1);
 	CU_ASSERT(strstr(r.err, "connection was lost") != NULL);
+	/* What went over it before, went over it. */
+	CU_ASSERT(strstr(r.out, "on the wire  ") != NULL);
+	CU_ASSERT(strstr(r.out, "(0 bytes sent") == NULL);
+	CU_ASSERT(strstr(r.out, ", 0 received") == NULL);
 	run_done(&r);
 	/* The harness reaps it. */
 }
