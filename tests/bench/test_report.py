@@ -57,7 +57,9 @@ def copies_have_time_spread_and_cpu_per_gib():
 
 def the_limit_is_reading_then_writing():
     row = cells(report.sections(results.load([SAMPLE]))["limits"], "direct")
-    assert row[3:] == ["2.00 GB/s", "2.15 GB/s", "1.07"], row
+    assert row[3:] == ["2.00 GB/s", "2.50 GB/s", "2.15 GB/s", "1.07", "0.86"], row
+    m = must(musts.speed, "the same, fio reading and writing at once")
+    assert (m.measured, m.met) == ("0.86", False), m
 
 
 def commands_stand_beside_tgtd():
@@ -73,10 +75,22 @@ def what_was_asked_is_judged():
     assert (m.measured, m.met) == ("1.10 times as fast", True), m
     m = must(musts.speed, "copy, buffered, against the best client's, tgtd")
     assert (m.measured, m.met) == ("5.0 times (sgp_dd, tgtd)", True), m
+    m = must(musts.speed, "copy, direct, against the best client's, tgtd")
+    assert (m.measured, m.met) == ("3.0 times (sgp_dd, tgtd; fio at once: 2.2)", False), m
     m = must(musts.speed, "p99 of 4 KiB random reads during a copy, cached")
     assert (m.measured, m.met) == ("3.0 times", True), m
     m = must(musts.speed, "disk, buffered: one hole")
     assert (m.measured, m.met) == ("0.100", False), m
+
+
+def a_copy_is_judged_by_its_extents():
+    m = must(musts.speed, "4 GiB against 1 GiB, contiguous, per extent")
+    assert (m.measured, m.met) == ("1.40 times (16 commands to 4)", True), m
+
+
+def holes_are_judged_beside_a_copy_without():
+    m = must(musts.speed, "disk, buffered: 10 % data")
+    assert (m.measured, m.met) == ("0.125", True), m
 
 
 def what_was_not_measured_is_not_judged():

@@ -14,9 +14,9 @@ from . import commands, copies, docs, places, report, results, system, tokens
 # overrun, rounds beyond the second are left out until the run is back on it.
 GROUPS = (
     ("copy-xfs", copies.copy_xfs, 90, "copies by token, XFS with reflinks and without"),
-    ("copy-disk", copies.copy_disk, 80, "copies by token, cp, dd, copy_file_range; fio's limit"),
-    ("copy-tmpfs", copies.copy_tmpfs, 25, "the same in memory"),
-    ("clients", copies.copy_clients, 125,
+    ("copy-disk", copies.copy_disk, 95, "copies by token, cp, dd, copy_file_range; fio's limit"),
+    ("copy-tmpfs", copies.copy_tmpfs, 28, "the same in memory"),
+    ("clients", copies.copy_clients, 129,
      "copies through the client: odxcp --no-offload, qemu-img, sgp_dd; against tgtd, too"),
     ("io-cached", commands.io_cached, 95, "READ and WRITE beside tgtd, in the page cache"),
     ("io-direct", commands.io_direct, 90, "the same with O_DIRECT"),

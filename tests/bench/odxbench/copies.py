@@ -8,6 +8,7 @@ from . import places, system
 from .servers import Load, Odxd, StorageDaemon, Tgtd
 from .turns import part, server, turns
 
+ALL_DATA = "token, all data"  # beside a copy of a file with holes
 LAYOUTS = ("contiguous", "extents", "sparse", "zeros", "hole")
 
 
@@ -28,6 +29,7 @@ class Pair:
         self.src, self.dst = place.file(f"src-{layout}-{size}"), place.file(f"dst-{size}")
         self.cp = place.file(f"cp-{size}")
         self.place, self.size, self.holes, self.checked = place, size, holes, set()
+        self.sources = {}  # of the ways that copy something else than src
         if not os.path.exists(self.src):
             prepare(self.src, layout, size, bench.pieces)
         places.fill(self.dst, size, 0.0 if holes else 1.0)
@@ -50,7 +52,7 @@ class Pair:
         if way in self.checked:
             return
         self.checked.add(way)
-        if not places.same(self.src, self.to(way)):
+        if not places.same(self.sources.get(way, self.src), self.to(way)):
             raise system.Failed("the copy differs from its source")
 
     def _spoil(self, path):
@@ -84,7 +86,8 @@ def by_token(load, **words):
         answer = load.step("copy", **words)
         return {"seconds": answer["copies"][0], "server_cpu": answer["server_cpu"],
                 "client_cpu": answer["client_cpu"], "pt": answer["pt"]["mean"],
-                "wut": answer["wut"]["mean"], "partial": answer["partial"]}
+                "wut": answer["wut"]["mean"], "commands": answer["wut"]["n"],
+                "partial": answer["partial"]}
     return go
 
 
@@ -158,20 +161,43 @@ def fio_limit(path, direct, writing, seconds):
     return go
 
 
+def fio_both(pair, direct, seconds):
+    """The same while it reads the one file and writes the other, with 8 requests of 512 KiB
+    each, as many as a copy has in flight: half of what both move, since a copy moves each
+    byte twice."""
+    def go():
+        out = system.run(
+            system.need("fio", "fio"), "--bs=512K", "--iodepth=8", "--ioengine=io_uring",
+            f"--direct={int(direct)}", "--time_based", f"--runtime={seconds}",
+            f"--size={pair.size}", "--output-format=json", "--overwrite=1",
+            "--allow_file_create=0", "--invalidate=0", "--name=read",
+            f"--filename={pair.src}", "--rw=read", "--name=write", f"--filename={pair.dst}",
+            "--rw=write")
+        jobs = json.loads(out[out.index("{"):])["jobs"]
+        system.sync_file(pair.dst)
+        return {"rate": sum(job[job["jobname"]]["bw_bytes"] for job in jobs) / 2}
+    return go
+
+
 def odxd_words(pair, direct, clone):
     """A loop device takes O_DIRECT in blocks of its own file system only."""
     block = "block-size = 4096\n" if pair.place.kind == "xfs" else ""
     return ("direct = true\n" + block if direct else "") + ("" if clone else "clone-size = 0\n")
 
 
-def measure(bench, workload, pair, direct=False, clone=True, extra=None, ways=None, **words):
-    """By token, beside other ways."""
+def measure(bench, workload, pair, direct=False, clone=True, extra=None, ways=None, full=None,
+            **words):
+    """By token, beside other ways.  @full: a file without holes that is copied to the same
+    place, too."""
     if bench.only not in workload:
         return
     words_of = odxd_words(pair, direct, clone)
-    with Odxd(bench, [(pair.src, words_of), (pair.dst, words_of)]) as odxd, \
-            Load(bench, odxd) as load:
+    luns = [pair.src, pair.dst, *([full] if full else [])]
+    with Odxd(bench, [(path, words_of) for path in luns]) as odxd, Load(bench, odxd) as load:
         all_ways = {"token": by_token(load, **words), **(ways or {})}
+        if full:
+            pair.sources[ALL_DATA] = full
+            all_ways[ALL_DATA] = by_token(load, **{"from": 2})
         bench.results.about(workload, bytes=pair.size, extents=places.extents(pair.src))
         turns(bench, workload, {**{name: way(pair, name, go) for name, go in all_ways.items()},
                                 **(extra or {})})
@@ -182,11 +208,15 @@ def modes(place):
 
 
 def copies_without_reflink(bench, place, name, layouts):
-    """To a destination that has its blocks, but where holes are copied to one hole."""
+    """To a destination that has its blocks, but where holes are copied to one hole; beside
+    which a file without holes is, too."""
     for layout in layouts:
         holes = layout in ("sparse", "hole")
         with part(bench, f"copy/{name}/{layout}"):
             pair = Pair(bench, place, layout, bench.size, holes)
+            full = place.file("full") if layout == "sparse" else None
+            if full:
+                places.fill(full, bench.size)
             for mode, direct in modes(place):
                 workload = f"copy/{name}/{mode}/{layout}"
                 ways = local_ways(pair, direct, False) if layout == "contiguous" else {}
@@ -196,11 +226,15 @@ def copies_without_reflink(bench, place, name, layouts):
                 if layout == "contiguous" and name == "disk":
                     extra = {f"fio {verb}": fio_limit(path, direct, verb == "write", bench.slice)
                              for verb, path in (("read", pair.src), ("write", pair.dst))}
-                measure(bench, workload, pair, direct, clone=False, ways=ways, extra=extra)
+                    extra["fio both"] = fio_both(pair, direct, bench.slice)
+                measure(bench, workload, pair, direct, clone=False, ways=ways, extra=extra,
+                        full=full)
                 if layout == "contiguous":
                     measure(bench, f"copy/{name}/{mode}/ranges", pair, direct, clone=False,
                             pieces=bench.pieces)
             pair.remove()
+            if full:
+                os.unlink(full)
 
 
 def copy_disk(bench):
@@ -271,6 +305,8 @@ def copy_clients(bench):
                     workload = f"clients/{name}/{mode}"
                     bench.results.about(workload, bytes=pair.size)
                     ways = client_ways(bench, stack, pair, direct)
-                    turns(bench, workload, {k: way(pair, k, go) for k, go in ways.items()},
+                    extra = {"fio both": fio_both(pair, direct, bench.slice)} if direct else {}
+                    turns(bench, workload,
+                          {**{k: way(pair, k, go) for k, go in ways.items()}, **extra},
                           min(bench.rounds, 3))
             pair.remove()

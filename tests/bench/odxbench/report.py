@@ -67,6 +67,13 @@ class View:
         return stats.median([size / took * (1 / read + 1 / write) for took, read, write in rounds
                              if took and read and write])
 
+    def of_both(self, workload, way):
+        """The same of a copy by @way and what fio's reading and writing at once would have."""
+        size = self.results.fact(workload, "bytes")
+        rounds = zip(self.results.values(workload, way, "seconds"),
+                     self.results.values(workload, "fio both", "rate"))
+        return stats.median([size / took / both for took, both in rounds if took and both])
+
 
 # ---- sections ----
 
@@ -124,11 +131,14 @@ def limits(view):
         if read and write and took:
             limit = 1 / (1 / read + 1 / write)
             rate = view.results.fact(workload, "bytes") / took
-            rows.append([workload.split("/")[2], *(f"{v / 1e9:.2f} GB/s" for v in
-                                                   (read, write, limit, rate)),
-                         times(view.of_limit(workload))])
-    return table(["mode", "fio read", "fio write", "one after the other", "copy by token",
-                  "of that"], rows) if rows else "Not measured."
+            both = view.med(workload, "fio both", "rate")
+            rows.append([workload.split("/")[2],
+                         *("-" if v is None else f"{v / 1e9:.2f} GB/s"
+                           for v in (read, write, limit, both, rate)),
+                         times(view.of_limit(workload)), times(view.of_both(workload, "token"))])
+    return table(["mode", "fio read", "fio write", "one after the other", "both at once",
+                  "copy by token", "of one after the other", "of both at once"],
+                 rows) if rows else "Not measured."
 
 
 def io_table(view):
