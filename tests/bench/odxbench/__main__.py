@@ -236,6 +236,8 @@ def main():
         return 0
     groups = chosen(args.names)
     judge_dir(args)
+    if args.profile and not system.program("perf"):
+        sys.exit("bench: --profile needs perf (package linux-perf)")
     if args.judge:
         return 0
     for number in ENDS:

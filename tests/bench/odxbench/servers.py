@@ -71,6 +71,13 @@ class Odxd(Server):
                     f"  max-per-initiator = {tokens}\n}}\n{sections}}}\n")
         self.process = popen([bench.odxd, "-c", conf], stdout=subprocess.PIPE, text=True,
                              stderr=open(conf + ".log", "w", encoding="utf-8"))
+        try:
+            self._started(bench, conf + ".log")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _started(self, bench, log):
         for line in self.process.stdout:
             if line.startswith("listening on "):
                 self.target = f"iscsi://{line.split()[2]}/{IQN}"
@@ -78,9 +85,8 @@ class Odxd(Server):
                 self.profile = bench.profile and Profile(bench.profile, self.pid)
                 return
         self.process.wait()
-        with open(conf + ".log", encoding="utf-8") as f:
+        with open(log, encoding="utf-8") as f:
             raise Failed("odxd did not start: " + f.read().strip()[-200:])
-
 
     profile = None
 
