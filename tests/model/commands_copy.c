@@ -178,6 +178,13 @@ static bool was_ended(const struct slot *s)
 	return s->task.aborted || kcq_of(s) == 0xa2f02;
 }
 
+/* IMMED: without its task, which was told so, or aborted before it could be.  Not if that
+ * was refused, aborted or not. */
+static bool goes_on(const struct slot *s)
+{
+	return s->immed && kcq_of(s) == 0 && (is_good(s) || s->task.aborted);
+}
+
 static void populated(struct slot *s, bool good)
 {
 	if (good) {
@@ -197,7 +204,7 @@ static void populated(struct slot *s, bool good)
 
 static void judge_populate(struct slot *s)
 {
-	if (s->immed && (is_good(s) || s->task.aborted)) {
+	if (goes_on(s)) {
 		s->background = true;
 		return;
 	}
@@ -378,8 +385,8 @@ static void judge_wut(struct slot *s)
 		model_wrong("operation %u (WRITE USING TOKEN) of a token that is gone (%04x) ended "
 			    "with status %02x, sense %05x",
 			    s->act->op, s->tok->why, s->task.status, kcq);
-	if (s->immed && (is_good(s) || s->task.aborted)) {
-		s->background = true; /* also if its task was aborted before it was told so */
+	if (goes_on(s)) {
+		s->background = true;
 		return;
 	}
 	if (is_good(s)) {

@@ -543,8 +543,14 @@ void act_saw(struct act *a, unsigned i, const void *mem, struct watch *w)
 		return;
 	}
 	if (hits == 1 && !s->any) {
+		unsigned wrong = model_stats.wrong;
+
 		watch_note(w, s, &hit);
 		choice_make(hit.v, v);
+		if (model_stats.wrong > wrong && wrong < MAX_TOLD) {
+			printf("    by operation %u (%s)\n", a->op, a->name);
+			past_tell(a->obs[i], s, v);
+		}
 	}
 	if (!flies) {
 		uint32_t end = s->any ? s->any_end : 0;

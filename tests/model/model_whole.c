@@ -23,8 +23,11 @@ static void note(struct watch *w, uint32_t op, bool in)
 	if (i < w->n && w->seen[i].in == in)
 		return;
 	if (i < w->n) {
-		model_wrong("operation %u (%s) is there in part: all of it or nothing", op,
-			    past_of(op)->name);
+		const struct past *x = past_of(op);
+
+		model_wrong("operation %u (%s, LUN %u, cells %u to %u) is there in part: all of it "
+			    "or nothing",
+			    op, x->name, x->lun, x->lo, x->hi);
 		return;
 	}
 	for (unsigned k = 0; k < w->n; k++) {
