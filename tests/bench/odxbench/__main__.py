@@ -48,6 +48,7 @@ class Bench:
         self.most_tokens = 300 if smoke else 20000 if quick else 100000
         self.passes, self.live_rounds = (1, 2) if smoke else (1, 12) if quick else (2, 40)
         self.only, self.any_wanted = args.only, False
+        self.target = args.target
         self.profiles = args.keep if args.profile else None
         self.profile = None
         self.patience = 0.1 if smoke else 1.0
@@ -121,6 +122,9 @@ def words():
     p.add_argument("--profile", action="store_true",
                    help="perf on every odxd: where its time goes, in build/bench/profile-*; "
                         "the figures of such a run are not for judging")
+    p.add_argument("--target", default="", metavar="TEXT",
+                   help="words for the target section of odxd's configuration, as in "
+                        "'copy { chunk = 1M }'; the figures of such a run are not for judging")
     p.add_argument("--dir", default=os.environ.get("TMPDIR", "/tmp"), help="where the files go")
     p.add_argument("--report", nargs="*", metavar="JSON",
                    help="measure nothing: print the tables of these files (the newest of "
@@ -181,7 +185,8 @@ def measure(args, groups):
     data["options"] = {"size": bench.size, "rounds": bench.rounds, "slice": bench.slice,
                        "groups": [g[0] for g in groups], "commit": commit(),
                        "started": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-                       "whole": not (args.quick or args.smoke or args.profile)}
+                       "whole": not (args.quick or args.smoke or args.profile or
+                                     args.target)}
     start = time.monotonic()
     status = 0
     try:

@@ -150,7 +150,8 @@ def fio_limit(path, direct, writing, seconds):
             system.need("fio", "fio"), "--name=limit", f"--filename={path}",
             "--rw=" + ("write" if writing else "read"), "--bs=1M", "--iodepth=16",
             "--ioengine=io_uring", f"--direct={int(direct)}", "--time_based",
-            f"--runtime={seconds}", f"--size={os.path.getsize(path)}", "--output-format=json",
+            f"--runtime={round(seconds * 1000)}ms",
+            f"--size={os.path.getsize(path)}", "--output-format=json",
             "--overwrite=1", "--allow_file_create=0",
             # Else it would throw away the pages that the copies read.
             "--invalidate=0")
@@ -168,7 +169,8 @@ def fio_both(pair, direct, seconds):
     def go():
         out = system.run(
             system.need("fio", "fio"), "--bs=512K", "--iodepth=8", "--ioengine=io_uring",
-            f"--direct={int(direct)}", "--time_based", f"--runtime={seconds}",
+            f"--direct={int(direct)}", "--time_based",
+            f"--runtime={round(seconds * 1000)}ms",
             f"--size={pair.size}", "--output-format=json", "--overwrite=1",
             "--allow_file_create=0", "--invalidate=0", "--name=read",
             f"--filename={pair.src}", "--rw=read", "--name=write", f"--filename={pair.dst}",

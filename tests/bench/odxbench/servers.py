@@ -66,7 +66,7 @@ class Odxd(Server):
         with open(conf, "w", encoding="utf-8") as f:
             # odxload waits for its turn without serving its session: no pings.
             f.write(f'portals = {{"127.0.0.1:0"}}\nlimits {{ nop-interval = "0s" }}\n'
-                    f'{config}\ntarget "{IQN}" {{\n'
+                    f'{config}\ntarget "{IQN}" {{\n{bench.target}\n'
                     f"tokens {{\n  max = {tokens}\n  max-per-lun = {tokens}\n"
                     f"  max-per-initiator = {tokens}\n}}\n{sections}}}\n")
         self.process = popen([bench.odxd, "-c", conf], stdout=subprocess.PIPE, text=True,
