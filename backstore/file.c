@@ -21,7 +21,8 @@
 #define PAUSE_MIN	1000000ull
 #define PAUSE_MAX	100000000ull
 
-#define RW_MAX		(1u << 30) /* of one request; the rest is resumed */
+#define SHORT		(64u << 10) /* a transfer that is over soon */
+#define RW_MAX		(1u << 30)  /* of one request; the rest is resumed */
 
 static struct io *op_io(struct ring_op *op)
 {
@@ -104,7 +105,10 @@ void file_rw(struct io *io, const struct iovec *iov, unsigned niov,
 	if ((io->flags & IO_BULK) && f->bs.cached)
 		sqe->flags |= IOSQE_ASYNC;
 	io->rop.done = done;
-	ring_submit_op(sqe, &io->rop);
+	if ((io->flags & (IO_BULK | IO_FUA)) || len > SHORT)
+		ring_submit_op(sqe, &io->rop);
+	else
+		ring_submit_soon(io->bs->env.ring, sqe, &io->rop);
 }
 
 static void rw_step(struct io *io);

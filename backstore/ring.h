@@ -25,6 +25,7 @@ struct ring_op {
 	 * will be called again.
 	 */
 	void (*done)(struct ring_op *op, int res, unsigned cqe_flags);
+	bool soon; /* the ring's */
 };
 
 /* Work for the ring's thread; embedded, one use at a time. */
@@ -72,6 +73,12 @@ void ring_post_last(struct ring *ring, struct ring_post *post);
 struct io_uring_sqe *ring_sqe(struct ring *ring);
 /* Ties @op to @sqe after the prep call; goes to the kernel at the loop's next turn. */
 void ring_submit_op(struct io_uring_sqe *sqe, struct ring_op *op);
+/*
+ * The same for a short transfer that comes back by itself, not when a peer does something.
+ * While many such are on their way the ring does not wake up for each of them: it waits for
+ * a few, or for some tens of microseconds.
+ */
+void ring_submit_soon(struct ring *ring, struct io_uring_sqe *sqe, struct ring_op *op);
 /* Asks the kernel to cancel @op; its done still comes (often with -ECANCELED). */
 void ring_cancel_op(struct ring *ring, struct ring_op *op);
 

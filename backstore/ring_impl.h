@@ -39,6 +39,9 @@ struct ring {
 	struct ring_post *batch;	    /* home thread: those of this turn, still to run */
 	struct ring_post *last, **last_end; /* home thread: at the end of this turn */
 
+	unsigned soon;		 /* requests of ring_submit_soon that have not come back */
+	unsigned in_vain, alone; /* how many waits to be for one after this one; how many still */
+
 	bool bufs_ready; /* the kernel has the (sparse) table */
 	struct ring_buf bufs[RING_BUFS];
 };

@@ -344,6 +344,64 @@ static void what_is_submitted_at_the_end_of_a_turn_needs_no_other(void)
 	ring_free(the_ring);
 }
 
+/* Reads of a pipe that nobody has written to, as many as make the ring wait for several. */
+#define WAITING 32
+
+struct waiting {
+	struct nop all[WAITING];
+	int fds[2];
+	char c[WAITING];
+};
+
+static void read_soon(struct waiting *w)
+{
+	CU_ASSERT_EQUAL_FATAL(pipe(w->fds), 0);
+	for (unsigned i = 0; i < WAITING; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(the_ring);
+
+		w->all[i] = (struct nop) { .op = { .done = nop_done } };
+		io_uring_prep_read(sqe, w->fds[0], &w->c[i], 1, 0);
+		ring_submit_soon(the_ring, sqe, &w->all[i].op);
+	}
+}
+
+static void write_one(struct ring_timer *timer)
+{
+	struct waiting *w = *(struct waiting **)(timer + 1);
+
+	CU_ASSERT_EQUAL(write(w->fds[1], "x", 1), 1);
+}
+
+static void one_of_many_on_their_way_is_not_kept_back(void)
+{
+	struct {
+		struct ring_timer timer;
+		struct waiting *w;
+	} first = { { .fn = write_one }, NULL };
+	struct waiting w;
+
+	the_ring = new_ring();
+	first.w = &w;
+	nops_done = 0;
+	read_soon(&w);
+	alarm(60); /* the others, which it would be waited for with, do not come */
+	for (nops_wanted = 1; nops_wanted <= 3; nops_wanted++) {
+		ring_timer_set(the_ring, &first.timer, 2000000);
+		ring_run(the_ring);
+		CU_ASSERT_EQUAL(nops_done, nops_wanted);
+	}
+	nops_wanted = WAITING;
+	for (unsigned i = 3; i < WAITING; i++)
+		CU_ASSERT_EQUAL(write(w.fds[1], "x", 1), 1);
+	ring_run(the_ring);
+	alarm(0);
+	for (unsigned i = 0; i < WAITING; i++)
+		CU_ASSERT(w.all[i].calls == 1 && w.all[i].res == 1 && !w.all[i].op.soon);
+	ring_free(the_ring);
+	close(w.fds[0]);
+	close(w.fds[1]);
+}
+
 static uint64_t first_now;
 
 static void check_now(struct ring_post *post)
@@ -444,6 +502,8 @@ int main(int argc, char **argv)
 		  the_end_of_a_turn_comes_after_all_that_happened_in_it },
 		{ "what is submitted at the end of a turn needs no other",
 		  what_is_submitted_at_the_end_of_a_turn_needs_no_other },
+		{ "one of many on their way is not kept back",
+		  one_of_many_on_their_way_is_not_kept_back },
 		{ "now is cached for a turn and moves between",
 		  now_is_cached_for_a_turn_and_moves_between },
 		{ "set-up errors are told in words", setup_errors_are_told_in_words },
