@@ -59,8 +59,9 @@ struct backstore {
 	struct cbw *cbw;       /* NULL: rods are cancelled */
 	struct clones *clones; /* NULL: rods are not cloned */
 	unsigned live_rods;
-	unsigned rods;	    /* the cancelled ones that somebody still holds, too */
-	unsigned in_flight; /* ios, captures and extent queries, waiting ones too */
+	LIST_ENTRY(backstore) keeper; /* in bs_totals.keepers, while there are */
+	unsigned rods;		      /* the cancelled ones that somebody still holds, too */
+	unsigned in_flight;	      /* ios, captures and extent queries, waiting ones too */
 	struct bs_stats stats;
 
 	/* Fault injection below the resuming of transfers; 0: off (see fault.h). */
@@ -106,5 +107,11 @@ void iov_advance(struct iovec *iov, unsigned niov, uint64_t n);
 int rod_new(struct rod **ret, const struct capture *c);
 /* Cancels all live rods that share a byte with [off, off+len). */
 void rods_guard(struct backstore *bs, uint64_t off, uint64_t len);
+/*
+ * no_space.c: a host's write to @bs found no space.  Cancels the rods for which something is
+ * kept on its file system, those of other backstores of its bs_totals too.  True: space comes back,
+ * in a moment.
+ */
+bool rods_give_up(struct backstore *bs);
 
 #endif

@@ -61,6 +61,11 @@ bool cbw_busy(const struct cbw *cbw)
 	return cbw && cbw->running > 0;
 }
 
+bool cbw_keeps_on(const struct cbw *cbw, uint64_t dev)
+{
+	return cbw && sidecar_is_on(&cbw->sidecar, dev);
+}
+
 bool cbw_room(const struct cbw *cbw, const struct bs_owner *owner)
 {
 	return sidecar_room(&cbw->sidecar) &&

@@ -53,6 +53,8 @@ void cbw_release(struct rod *rod);
  */
 enum cbw_place { CBW_NOT, CBW_SAVED, CBW_ZERO };
 enum cbw_place cbw_find(const struct rod *rod, uint64_t off, uint64_t *len, uint32_t *ret_slot);
+/* Is something saved on the file system @dev?  NULL is fine. */
+bool cbw_keeps_on(const struct cbw *cbw, uint64_t dev);
 /* Reads a slot that cbw_find has told; as sidecar_submit. */
 void cbw_read(struct cbw *cbw, uint32_t slot, struct io *io);
 

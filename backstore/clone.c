@@ -395,6 +395,43 @@ void clone_drop(struct rod *rod)
 	/* else clone_unpin() or cloned() finds that the rod is gone */
 }
 
+static unsigned collect(const struct clone_list *list, struct rod **ret)
+{
+	unsigned n = 0;
+	struct clone *c;
+
+	TAILQ_FOREACH (c, list, link) {
+		if (!c->rod)
+			continue;
+		if (ret)
+			ret[n] = rod_ref(c->rod);
+		n++;
+	}
+	return n;
+}
+
+/* Whoever hears that one is cancelled may give back others: each is held until its turn. */
+bool clones_give_up(struct clones *cl, uint64_t dev)
+{
+	struct rod **rods;
+	unsigned n;
+
+	if (!cl || cl->file.dev != dev)
+		return false;
+	n = collect(&cl->waiting, NULL) + collect(&cl->begun, NULL);
+	rods = calloc(n + 1, sizeof(struct rod *));
+	if (!rods)
+		return false;
+	n = collect(&cl->waiting, rods);
+	n += collect(&cl->begun, rods + n);
+	for (unsigned i = 0; i < n; i++) {
+		rod_cancel(rods[i]);
+		rod_unref(rods[i]);
+	}
+	free(rods);
+	return n > 0;
+}
+
 bool clone_pending(const struct clone *c)
 {
 	return c && c->state != HELD;

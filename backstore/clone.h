@@ -32,6 +32,8 @@ void clone_start(struct rod *rod);
 /* The rod is given back or cancelled. */
 void clone_drop(struct rod *rod);
 bool clone_pending(const struct clone *clone);
+/* Cancels all rods that have clones on @dev or wait for them; true: there were some. */
+bool clones_give_up(struct clones *cl, uint64_t dev);
 /* As rod_wait; it is pending. */
 void clone_wait(struct clone *clone, struct rod_waiter *w);
 /* Where byte @off of the rod lies in the pool; false: nowhere, it is not cloned yet. */

@@ -34,11 +34,19 @@ static struct io *timer_io(struct ring_timer *timer)
 	return container_of(timer, struct io, timer);
 }
 
+/* A host's write is not refused for what is kept for rods. */
+static bool space_comes_back(struct io *io, int res)
+{
+	return (res == -ENOSPC || res == -EDQUOT) && !io->inside && !(io->flags & IO_BULK) &&
+	       !to_file(io->bs)->scratch && rods_give_up(io->bs);
+}
+
 bool file_retry(struct io *io, int res, void (*again)(struct ring_timer *timer))
 {
 	uint64_t pause;
 
-	if ((res != -EAGAIN && res != -EINTR) || io->retries >= RETRIES_MAX)
+	if ((res != -EAGAIN && res != -EINTR && !space_comes_back(io, res)) ||
+	    io->retries >= RETRIES_MAX)
 		return false;
 	io->timer.fn = again;
 	if (++io->retries <= RETRIES_AT_ONCE) {

@@ -7,6 +7,7 @@
 #define BACKSTORE_OWNER_H
 
 #include <stddef.h>
+#include <sys/queue.h>
 
 #include "quota.h"
 
@@ -32,14 +33,17 @@ static inline void bs_owner_unref(struct bs_owner *owner)
 		owner->gone(owner);
 }
 
+struct backstore;
 struct cbw;
 
 /* All zeros but for the limits to begin with. */
 struct bs_totals {
-	struct quota saved;	    /* bytes in all sidecars */
-	struct quota cloned;	    /* bytes that all clones keep allocated */
-	struct quota saves;	    /* chunks that are being saved (cbw.h) */
-	struct cbw *waiting, *last; /* cbw.c's: for one of @saves */
+	struct quota saved;		/* bytes in all sidecars */
+	struct quota cloned;		/* bytes that all clones keep allocated */
+	struct quota saves;		/* chunks that are being saved (cbw.h) */
+	struct cbw *waiting, *last;	/* cbw.c's: for one of @saves */
+	LIST_HEAD(, backstore) keepers; /* that have live rods */
+	uint64_t gave_up;		/* ring_now() when rods last ended for want of space */
 };
 
 #endif

@@ -45,7 +45,8 @@ static struct rod *make(struct backstore *bs, const struct byte_range *ranges, u
 			guard_insert(&bs->guard, &part->node);
 		rod->n++;
 	}
-	bs->live_rods++;
+	if (bs->live_rods++ == 0 && bs->env.totals)
+		LIST_INSERT_HEAD(&bs->env.totals->keepers, bs, keeper);
 	bs->rods++;
 	return rod;
 }
@@ -89,7 +90,8 @@ static void drop_live(struct rod *rod)
 		guard_remove(&rod->bs->guard, &rod->parts[i].node);
 	cbw_release(rod);
 	clone_drop(rod);
-	rod->bs->live_rods--;
+	if (--rod->bs->live_rods == 0 && rod->bs->env.totals)
+		LIST_REMOVE(rod->bs, keeper);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bs_impl.h"
@@ -244,6 +245,15 @@ static void open_done(struct aux_job *job)
 
 	sc->opening = false;
 	resubmit(sc, r);
+}
+
+bool sidecar_is_on(const struct sidecar *sc, uint64_t dev)
+{
+	struct stat st;
+
+	/* With a fault the file is inside of something else. */
+	return sc->file && sc->used > 0 && !sc->fault && fstat(scratch_fd(sc->file), &st) == 0 &&
+	       st.st_dev == dev;
 }
 
 /* Its space is being given back: who writes there waits for that. */

@@ -42,6 +42,8 @@ int sidecar_take(struct sidecar *sc, uint32_t *ret_slot);
 void sidecar_put(struct sidecar *sc, uint32_t slot);
 /* Is there a slot to be taken? */
 bool sidecar_room(const struct sidecar *sc);
+/* Is it a file of the file system @dev, and a slot of it in use? */
+bool sidecar_is_on(const struct sidecar *sc, uint64_t dev);
 /*
  * Reads or writes within a slot, io->off counted from its start.  io->done comes as with
  * bs_submit, also with what making the file says (-EACCES, -ENOENT...).
