@@ -79,6 +79,8 @@ def what_was_asked_is_judged():
     assert (m.measured, m.met) == ("3.0 times (sgp_dd, tgtd; fio at once: 2.2)", False), m
     m = must(musts.speed, "p99 of 4 KiB random reads during a copy, cached")
     assert (m.measured, m.met) == ("3.0 times", True), m
+    m = must(musts.speed, "disk, direct: 4 KiB random read, queue 32")
+    assert (m.measured, m.met) == ("1.00 times (fio, no target: 1.25)", False), m
     m = must(musts.speed, "disk, buffered: one hole")
     assert (m.measured, m.met) == ("0.100", False), m
 

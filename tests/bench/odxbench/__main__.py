@@ -19,7 +19,7 @@ GROUPS = (
     ("clients", copies.copy_clients, 129,
      "copies through the client: odxcp --no-offload, qemu-img, sgp_dd; against tgtd, too"),
     ("io-cached", commands.io_cached, 95, "READ and WRITE beside tgtd, in the page cache"),
-    ("io-direct", commands.io_direct, 90, "the same with O_DIRECT"),
+    ("io-direct", commands.io_direct, 105, "the same with O_DIRECT; fio's limit"),
     ("io-tmpfs", commands.io_tmpfs, 35, "the same on tmpfs, one session"),
     ("io-xfs", commands.io_xfs, 35, "the same on XFS, one session"),
     ("rates", commands.rates, 40, "PT, RRTI and zero-token WUT a second"),

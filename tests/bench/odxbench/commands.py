@@ -10,6 +10,7 @@ from .servers import Load, Odxd, StorageDaemon, Tgtd
 from .turns import part, server, turns
 
 SESSIONS = 8
+FIO = "fio, no target"
 
 
 def io_slices(short):
@@ -50,28 +51,43 @@ def io_sample(load, path, words, seconds):
     return go
 
 
+def _fio(path, words, seconds, *where):
+    """fio's numbers of one side of a load, as it says them."""
+    kind = ("rand" if words["bs"] == "4K" else "") + ("read" if words["reads"] else "write")
+    out = system.run(system.need("fio", "fio"), "--name=io", *where, f"--rw={kind}",
+                     f"--bs={words['bs']}", f"--iodepth={words['depth']}", "--time_based",
+                     f"--runtime={round(seconds * 1000)}ms", "--output-format=json",
+                     f"--size={os.path.getsize(path)}")
+    job = json.loads(out[out.index("{"):])["jobs"][0]
+    side = job["read" if words["reads"] else "write"]
+    if not words["reads"]:
+        system.sync_file(path)
+    if not side["total_ios"]:
+        raise system.Failed("fio did no request")
+    at = side["clat_ns"]["percentile"]
+    return {"iops": side["iops"], "rate": side["bw_bytes"], "seconds": seconds,
+            "ops": side["total_ios"],
+            "fio_cpu": (job["usr_cpu"] + job["sys_cpu"]) / 100 * job["job_runtime"] / 1e3,
+            "p50": at["50.000000"] / 1e3, "p99": at["99.000000"] / 1e3}
+
+
 def fio_io(daemon, path, words, seconds):
     """The same by fio, from qemu-storage-daemon through NBD: another client, another
     protocol; its CPU a command is what compares."""
-    kind = ("rand" if words["bs"] == "4K" else "") + ("read" if words["reads"] else "write")
-
     def go():
         before = daemon.cpu()
-        out = system.run(system.need("fio", "fio"), "--name=nbd", "--ioengine=nbd",
-                         f"--uri={daemon.uri(0)}", f"--rw={kind}", f"--bs={words['bs']}",
-                         f"--iodepth={words['depth']}", "--time_based", f"--runtime={seconds}",
-                         "--output-format=json", "--size=1G")
-        cpu = daemon.cpu() - before
-        job = json.loads(out[out.index("{"):])["jobs"][0]
-        side = job["read" if words["reads"] else "write"]
-        if not words["reads"]:
-            system.sync_file(path)
-        if not side["total_ios"]:
-            raise system.Failed("fio did no request")
-        at = side["clat_ns"]["percentile"]
-        return {"iops": side["iops"], "rate": side["bw_bytes"], "seconds": seconds,
-                "per_op": cpu / side["total_ios"], "p50": at["50.000000"] / 1e3,
-                "p99": at["99.000000"] / 1e3}
+        sample = _fio(path, words, seconds, "--ioengine=nbd", f"--uri={daemon.uri(0)}")
+        return {**sample, "per_op": (daemon.cpu() - before) / sample["ops"]}
+    return go
+
+
+def fio_alone(path, words, seconds):
+    """The same on the file itself, by O_DIRECT and without any target: what the disk gives."""
+    def go():
+        sample = _fio(path, words, seconds, "--ioengine=io_uring", "--direct=1",
+                      f"--filename={path}", "--overwrite=1", "--allow_file_create=0",
+                      "--invalidate=0")
+        return {**sample, "per_op": sample["fio_cpu"] / sample["ops"]}
     return go
 
 
@@ -97,6 +113,8 @@ def io_beside_tgtd(bench, name, place, direct, short):
             if daemon and words["sessions"] == 1 and bench.size == 1 << 30:
                 turns(bench, f"io/{name}/{what}", {
                     "qemu-storage-daemon, by fio": fio_io(daemon, path, words, 1)}, 2)
+            if direct and words["sessions"] == 1:
+                turns(bench, f"io/{name}/{what}", {FIO: fio_alone(path, words, bench.slice)}, 2)
 
 
 def io_cached(bench):
