@@ -471,6 +471,11 @@ void ring_run(struct ring *ring)
 	atomic_store(&ring->stop, false);
 }
 
+bool ring_polls_first(const struct ring *ring)
+{
+	return ring->uring.flags & IORING_SETUP_DEFER_TASKRUN;
+}
+
 struct io_uring *ring_uring(struct ring *ring)
 {
 	return &ring->uring;

@@ -161,6 +161,8 @@ static void submit(struct sock_op *op)
 		io_uring_prep_sendmsg(sqe, op->fd, op->msg, (unsigned)op->flags);
 	else
 		io_uring_prep_recvmsg(sqe, op->fd, op->msg, (unsigned)op->flags);
+	if (!op->send && op->drained && ring_polls_first(op->at->ring))
+		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	op->rop.done = ended;
 	ring_submit_op(sqe, &op->rop);
 }

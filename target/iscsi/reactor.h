@@ -22,6 +22,8 @@ struct reactor;
 struct sock_op {
 	/* From the home ring's loop, once; @res as of sendmsg(2) and recvmsg(2), or -errno. */
 	void (*done)(struct sock_op *op, int res);
+	/* A receive from a socket that probably has nothing yet: not tried, but waited for. */
+	bool drained;
 	/* the reactor's */
 	struct reactor *at;
 	bool send;
