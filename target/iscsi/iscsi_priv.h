@@ -135,7 +135,6 @@ struct rx {
 	uint8_t *dst;
 	uint32_t left, crc;
 	size_t direct; /* bytes of the running receive that go to dst */
-	size_t room;   /* bytes that it has room for */
 	struct icmd *cmd;
 	struct iovec iov[2];
 	struct msghdr msg;

@@ -175,7 +175,6 @@ static void receive(struct iscsi_conn *c)
 	if (rx->direct > 0)
 		rx->iov[n++] = (struct iovec) { rx->dst, rx->direct };
 	rx->iov[n++] = (struct iovec) { rx->buf + rx->tail, RX_BUFFER - rx->tail };
-	rx->room = rx->direct + RX_BUFFER - rx->tail;
 	rx->msg = (struct msghdr) { .msg_iov = rx->iov, .msg_iovlen = n };
 	rx->busy = true;
 	sock_recv(c->reactor, &rx->op, c->fd, &rx->msg, 0);
@@ -240,7 +239,7 @@ static void receive_done(struct sock_op *op, int res)
 		size_t direct = (size_t)res < rx->direct ? (size_t)res : rx->direct;
 
 		rx->progress = ring_now(c->srv->env.ring);
-		rx->op.drained = (size_t)res < rx->room;
+		rx->op.drained = (size_t)res < rx->direct + RX_BUFFER - rx->tail;
 		c->srv->stats.bytes_in += (size_t)res;
 		if (direct > 0)
 			took(c, rx->dst, direct);

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """READ and WRITE beside tgtd; token commands; reads while a copy runs."""
 import contextlib
-import json
 import os
 
-from . import places, system
+from . import fio, places, system
 from .copies import Pair
 from .servers import Load, Odxd, StorageDaemon, Tgtd
 from .turns import part, server, turns
@@ -54,11 +53,8 @@ def io_sample(load, path, words, seconds):
 def _fio(path, words, seconds, *where):
     """fio's numbers of one side of a load, as it says them."""
     kind = ("rand" if words["bs"] == "4K" else "") + ("read" if words["reads"] else "write")
-    out = system.run(system.need("fio", "fio"), "--name=io", *where, f"--rw={kind}",
-                     f"--bs={words['bs']}", f"--iodepth={words['depth']}", "--time_based",
-                     f"--runtime={round(seconds * 1000)}ms", "--output-format=json",
-                     f"--size={os.path.getsize(path)}")
-    job = json.loads(out[out.index("{"):])["jobs"][0]
+    job = fio.jobs(seconds, os.path.getsize(path), *where, f"--rw={kind}", f"--bs={words['bs']}",
+                   f"--iodepth={words['depth']}", "--name=io")[0]
     side = job["read" if words["reads"] else "write"]
     if not words["reads"]:
         system.sync_file(path)
@@ -84,9 +80,7 @@ def fio_io(daemon, path, words, seconds):
 def fio_alone(path, words, seconds):
     """The same on the file itself, by O_DIRECT and without any target: what the disk gives."""
     def go():
-        sample = _fio(path, words, seconds, "--ioengine=io_uring", "--direct=1",
-                      f"--filename={path}", "--overwrite=1", "--allow_file_create=0",
-                      "--invalidate=0")
+        sample = _fio(path, words, seconds, *fio.files(direct=True), f"--filename={path}")
         return {**sample, "per_op": sample["fio_cpu"] / sample["ops"]}
     return go
 

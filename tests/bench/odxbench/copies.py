@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 
-from . import places, system
+from . import fio, places, system
 from .servers import Load, Odxd, StorageDaemon, Tgtd
 from .turns import part, server, turns
 
@@ -146,19 +146,12 @@ def local_ways(pair, direct, reflink):
 def fio_limit(path, direct, writing, seconds):
     """Bytes a second that the device gives for this file, by fio, 16 requests of 1 MiB."""
     def go():
-        out = system.run(
-            system.need("fio", "fio"), "--name=limit", f"--filename={path}",
-            "--rw=" + ("write" if writing else "read"), "--bs=1M", "--iodepth=16",
-            "--ioengine=io_uring", f"--direct={int(direct)}", "--time_based",
-            f"--runtime={round(seconds * 1000)}ms",
-            f"--size={os.path.getsize(path)}", "--output-format=json",
-            "--overwrite=1", "--allow_file_create=0",
-            # Else it would throw away the pages that the copies read.
-            "--invalidate=0")
-        job = json.loads(out[out.index("{"):])["jobs"][0]
+        side = "write" if writing else "read"
+        job = fio.jobs(seconds, os.path.getsize(path), *fio.files(direct), "--bs=1M",
+                       "--iodepth=16", "--name=limit", f"--filename={path}", f"--rw={side}")[0]
         if writing:
             system.sync_file(path)
-        return {"rate": job["write" if writing else "read"]["bw_bytes"]}
+        return {"rate": job[side]["bw_bytes"]}
     return go
 
 
@@ -167,15 +160,9 @@ def fio_both(pair, direct, seconds):
     each, as many as a copy has in flight: half of what both move, since a copy moves each
     byte twice."""
     def go():
-        out = system.run(
-            system.need("fio", "fio"), "--bs=512K", "--iodepth=8", "--ioengine=io_uring",
-            f"--direct={int(direct)}", "--time_based",
-            f"--runtime={round(seconds * 1000)}ms",
-            f"--size={pair.size}", "--output-format=json", "--overwrite=1",
-            "--allow_file_create=0", "--invalidate=0", "--name=read",
-            f"--filename={pair.src}", "--rw=read", "--name=write", f"--filename={pair.dst}",
-            "--rw=write")
-        jobs = json.loads(out[out.index("{"):])["jobs"]
+        jobs = fio.jobs(seconds, pair.size, *fio.files(direct), "--bs=512K", "--iodepth=8",
+                        "--name=read", f"--filename={pair.src}", "--rw=read",
+                        "--name=write", f"--filename={pair.dst}", "--rw=write")
         system.sync_file(pair.dst)
         return {"rate": sum(job[job["jobname"]]["bw_bytes"] for job in jobs) / 2}
     return go
@@ -191,7 +178,7 @@ def measure(bench, workload, pair, direct=False, clone=True, extra=None, ways=No
             **words):
     """By token, beside other ways.  @full: a file without holes that is copied to the same
     place, too."""
-    if bench.only not in workload:
+    if not bench.wanted(workload):
         return
     words_of = odxd_words(pair, direct, clone)
     luns = [pair.src, pair.dst, *([full] if full else [])]
