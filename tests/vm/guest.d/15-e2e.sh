@@ -34,6 +34,7 @@ e2e_stop() {
 }
 
 fresh
+processors 1
 # shellcheck disable=SC2119 # no LUN yet
 portal
 host e2e token_rules token_life copy windows_target windows_writes windows_silent

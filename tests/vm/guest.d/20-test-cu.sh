@@ -5,6 +5,7 @@
 . /odx/guest-lib.sh
 need_handler
 fresh
+processors 1
 lun a 32M 512 "provisioning=thin;physical-block-size=512"
 portal a
 host test-cu
