@@ -234,8 +234,8 @@ static void larger_destination(void)
 
 static void partial_counts(void)
 {
-	/* Every WUT runs into its deadline and is followed up. */
-	struct pair b = pair(16 * MIB, "", ",fault=rate:16M,odx.deadline=200ms");
+	/* Every WUT runs into its deadline and is followed up; none is without progress. */
+	struct pair b = pair(16 * MIB, "", ",fault=rate:8M,odx.deadline=500ms");
 	json_t *o = copy_json(0, NULL, odxd_uri(b.o, 0), odxd_uri(b.o, 1));
 
 	CU_ASSERT_EQUAL(number(o, "bytes_offloaded"), 16 * MIB);
