@@ -63,7 +63,8 @@ def main():
         tree, path = spec.split("=", 1)
         tests = read_log(path)
         if not tests:
-            print(f"-- {tree}: no test was run; see {path.replace('testlog.json', 'run.txt')}")
+            print(f"-- {tree}: no test was run; see "
+                  f"{path.replace('testlog', 'run').replace('.json', '.txt')}")
             total[1] += 1
         mine = [0, 0, 0]
         for test in tests:
