@@ -192,7 +192,7 @@ static uint64_t choice_new(const struct set *s, struct watch *w)
 /* The choice @elem is @v from now on. */
 static void choice_make(uint64_t elem, uint64_t v)
 {
-	struct elem hit = { .v = v };
+	struct elem hit;
 	unsigned hits, n = 0;
 	struct choice *c;
 
@@ -200,11 +200,13 @@ static void choice_make(uint64_t elem, uint64_t v)
 		return;
 	c = &choices[elem & ~CHOICE];
 	hits = set_explains(&c->s, v, &hit);
-	if (hits == 1 && !c->s.any) {
+	if (hits == 0 || c->s.any) { /* whoever left it there: nothing is known of others by that */
+		c->s = (struct set) { .n = 1, .e = { { .v = v } } };
+		return;
+	}
+	if (hits == 1) {
 		watch_note(c->w, &c->s, &hit);
 		choice_make(hit.v, v);
-	}
-	if (hits <= 1) {
 		c->s = (struct set) { .n = 1, .e = { hit } };
 		return;
 	}
@@ -212,7 +214,6 @@ static void choice_make(uint64_t elem, uint64_t v)
 		if (elem_is(c->s.e[i].v, v, 0))
 			c->s.e[n++] = c->s.e[i];
 	c->s.n = (uint8_t)n;
-	c->s.any = false;
 }
 
 void act_freeze(struct act *a, uint64_t *ret_cells)
@@ -553,15 +554,16 @@ void act_saw(struct act *a, unsigned i, const void *mem, struct watch *w)
 		}
 	}
 	if (!flies) {
+		bool sure = hits == 1 && !s->any;
 		uint32_t end = s->any ? s->any_end : 0;
 
 		for (unsigned k = 0; k < s->n; k++)
 			if (s->e[k].end > end)
 				end = s->e[k].end;
-		*now = (struct set) { .n = 1,
-				      .e = { { .v = v,
-					       .op = hits == 1 ? hit.op : 0,
-					       .end = hits == 1 ? hit.end : end } } };
+		*now = (struct set) {
+			.n = 1,
+			.e = { { .v = v, .op = sure ? hit.op : 0, .end = sure ? hit.end : end } }
+		};
 	}
 }
 
