@@ -471,7 +471,7 @@ void ring_run(struct ring *ring)
 	atomic_store(&ring->stop, false);
 }
 
-bool ring_polls_first(const struct ring *ring)
+bool ring_has_deferred(const struct ring *ring)
 {
 	return ring->uring.flags & IORING_SETUP_DEFER_TASKRUN;
 }

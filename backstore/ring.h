@@ -91,9 +91,11 @@ uint64_t ring_now(const struct ring *ring);
 /* True on the thread that runs @ring (or before it first ran). */
 bool ring_is_home(const struct ring *ring);
 
-/* The kernel knows IORING_RECVSEND_POLL_FIRST: it is older than deferred task work, which we use.
+/*
+ * The kernel has deferred task work (Linux 6.1), and so all that is older: POLL_FIRST, rings of
+ * buffers, multishot receives.
  */
-bool ring_polls_first(const struct ring *ring);
+bool ring_has_deferred(const struct ring *ring);
 
 /* The io_uring itself, for registering buffers and files at set-up. */
 struct io_uring *ring_uring(struct ring *ring);

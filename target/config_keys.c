@@ -137,6 +137,7 @@ static const struct config_key root_keys[] = {
 	  .check_says = "must be ADDR:PORT or [ADDR6]:PORT, as \"" CONFIG_DEFAULT_PORTAL
 			"\", and perhaps a comma and a portal group tag, 1 to 65535" },
 	{ KEY("reactors", config, limits.reactors, KEY_COUNT, 0, ISCSI_MAX_REACTORS) },
+	{ KEY("multishot-after", config, limits.multishot_after, KEY_COUNT, 0, 1 << 20) },
 	{ KEY("log-level", config, log_level, KEY_WORD, 0, 0), .words = levels,
 	  .check_says = "must be error, warning, info or debug" },
 	KEYS_END,

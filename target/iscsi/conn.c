@@ -55,7 +55,7 @@ static void conn_free(struct iscsi_conn *c)
 	if (c->reactor)
 		reactor_put(c->reactor);
 	login_free(c);
-	free(c->rx.buf);
+	rx_free(c);
 	free(c->text);
 	free(c->reply);
 	free(c);
@@ -174,8 +174,7 @@ static void settle_posted(struct ring_post *post)
 
 void conn_settle(struct iscsi_conn *c)
 {
-	if (c->state != CONN_CLOSED || c->settling || c->rx.busy || c->tx.busy || c->tx.due ||
-	    c->rx.running)
+	if (c->state != CONN_CLOSED || c->settling || !rx_idle(c) || c->tx.busy || c->tx.due)
 		return;
 	if (c->sess && !TAILQ_EMPTY(&c->sess->active))
 		return;

@@ -26,6 +26,7 @@
 #include "params.h"
 #include "reactor.h"
 #include "server.h"
+#include "stream.h"
 
 #ifndef container_of
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -124,8 +125,14 @@ struct rx {
 	bool busy;    /* a receive is in the kernel */
 	bool waiting; /* RX_WAIT                    */
 	bool running;
-	uint8_t *buf;
+	const uint8_t *buf; /* own, or that of lent */
 	size_t head, tail;
+	uint8_t *own;
+	struct stream stream;
+	struct stream_buf *lent;   /* is being read             */
+	struct stream_bufs unread; /* came behind it            */
+	size_t unread_at;	   /* in the first of them      */
+	unsigned small;		   /* receives in a row without long data */
 	enum rx_state state;
 	uint8_t bhs[ISCSI_BHS_LEN];
 	struct iscsi_pdu pdu;
@@ -142,8 +149,12 @@ struct rx {
 };
 
 int rx_init(struct iscsi_conn *c);
-void rx_run(struct iscsi_conn *c);    /* handles what is buffered, then receives */
-void rx_resume(struct iscsi_conn *c); /* after RX_WAIT */
+void rx_free(struct iscsi_conn *c);
+bool rx_idle(const struct iscsi_conn *c); /* nothing in the kernel, nothing being handled */
+void rx_run(struct iscsi_conn *c);	  /* handles what is buffered, then receives */
+void rx_resume(struct iscsi_conn *c);	  /* after RX_WAIT */
+/* A multishot receive is the wrong way: data comes that should go straight to its place. */
+void rx_no_multishot(struct iscsi_conn *c);
 void rx_closed(struct iscsi_conn *c); /* lets go of what was being received */
 
 /*

@@ -122,9 +122,12 @@ static void on_stop_signal(struct odxd *d, int sig)
 /* With --run, standard output is the command's. */
 static void say_stats(const struct odxd *d)
 {
+	FILE *f = d->opts.run ? stderr : stdout;
+
 	for (unsigned i = 0; d->targets && i < d->opts.cfg.ntargets; i++)
 		if (d->targets[i])
-			odxd_say_stats(d->opts.run ? stderr : stdout, d->targets[i]);
+			odxd_say_stats(f, d->targets[i]);
+	odxd_say_portal_stats(f, d->server);
 }
 
 static void watch_signals(struct odxd *d);

@@ -33,6 +33,8 @@ void odxd_options_done(struct odxd_options *opts);
 
 /* One line of counters for each LUN of @t. */
 void odxd_say_stats(FILE *f, const struct target *t);
+/* Likewise one line with those of the portal, all targets together. */
+void odxd_say_portal_stats(FILE *f, const struct iscsi_server *s);
 
 /* The command of --run: a process group of its own, so that signals reach all of it. */
 struct odxd_run {

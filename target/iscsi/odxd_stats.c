@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What SIGUSR1 asks for: the counters of the LUNs, one line for each. */
+/* What SIGUSR1 asks for: the counters of the LUNs, one line for each, and of the portal. */
 #include "odxd.h"
 
 #include <stddef.h>
@@ -19,6 +19,24 @@ static const struct {
 	COUNTER(bytes_zeroed),	COUNTER(bytes_grafted),	   COUNTER(extended_copies),
 	COUNTER(bytes_xcopied),
 };
+
+void odxd_say_portal_stats(FILE *f, const struct iscsi_server *s)
+{
+	struct iscsi_stats st;
+
+	iscsi_server_stats(s, &st);
+	fprintf(f,
+		"stats portal: connections=%llu logins=%llu login_failures=%llu commands=%llu "
+		"bytes_in=%llu bytes_out=%llu rejects=%llu digest_errors=%llu receives=%llu "
+		"multishots=%llu multishot_buffers=%llu\n",
+		(unsigned long long)st.connections, (unsigned long long)st.logins,
+		(unsigned long long)st.login_failures, (unsigned long long)st.commands,
+		(unsigned long long)st.bytes_in, (unsigned long long)st.bytes_out,
+		(unsigned long long)st.rejects, (unsigned long long)st.digest_errors,
+		(unsigned long long)st.receives, (unsigned long long)st.multishots,
+		(unsigned long long)st.multishot_buffers);
+	fflush(f);
+}
 
 void odxd_say_stats(FILE *f, const struct target *t)
 {

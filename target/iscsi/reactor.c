@@ -11,6 +11,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
 
 #define RING_ENTRIES 256
 #define ERR_CAP	     256
@@ -23,6 +26,7 @@ struct reactor {
 	struct ring *ring, *home;
 	pthread_t thread;
 	bool running; /* has a thread */
+	struct stream_pool *pool;
 	unsigned conns;
 	struct reactors *of;
 };
@@ -44,7 +48,7 @@ static void *run(void *arg)
 
 static int start_thread(struct reactor *at, unsigned i)
 {
-	char name[16];
+	char name[24];
 	int err = pthread_create(&at->thread, NULL, run, at);
 
 	if (err)
@@ -55,7 +59,16 @@ static int start_thread(struct reactor *at, unsigned i)
 	return 0;
 }
 
-int reactors_new(struct reactors **ret, struct ring *home, unsigned n, bool away)
+/* Without a pool it works as well, with a receive for each turn. */
+static void add_pool(struct reactor *at)
+{
+	int err = stream_pool_new(&at->pool, at->ring, at->home);
+
+	if (err)
+		log_debug("no multishot receives: %s", strerror(-err));
+}
+
+int reactors_new(struct reactors **ret, struct ring *home, unsigned n, bool away, bool pools)
 {
 	struct reactors *r;
 	char why[ERR_CAP];
@@ -66,14 +79,15 @@ int reactors_new(struct reactors **ret, struct ring *home, unsigned n, bool away
 	if (!r)
 		return -ENOMEM;
 	r->first = n > 1 && away;
-	r->all[0] = (struct reactor) { .ring = home, .home = home, .of = r };
-	for (r->n = 1; r->n < n && !err; r->n++) {
+	for (r->n = 0; r->n < n && !err; r->n++) {
 		struct reactor *at = &r->all[r->n];
 
-		at->home = home;
-		at->of = r;
-		err = ring_new(&at->ring, RING_ENTRIES, why, sizeof(why));
-		if (!err)
+		*at = (struct reactor) { .ring = r->n ? NULL : home, .home = home, .of = r };
+		if (r->n > 0)
+			err = ring_new(&at->ring, RING_ENTRIES, why, sizeof(why));
+		if (!err && pools)
+			add_pool(at);
+		if (!err && r->n > 0)
 			err = start_thread(at, r->n);
 	}
 	if (err) {
@@ -88,7 +102,7 @@ void reactors_free(struct reactors *r)
 {
 	if (!r)
 		return;
-	for (unsigned i = 1; i < r->n; i++) {
+	for (unsigned i = 0; i < r->n; i++) {
 		struct reactor *at = &r->all[i];
 
 		assert(at->conns == 0);
@@ -96,7 +110,9 @@ void reactors_free(struct reactors *r)
 			ring_stop(at->ring);
 			pthread_join(at->thread, NULL);
 		}
-		ring_free(at->ring);
+		stream_pool_free(at->pool);
+		if (i > 0)
+			ring_free(at->ring);
 	}
 	free(r);
 }
@@ -126,6 +142,11 @@ struct reactor *reactor_for_bulk(struct reactor *at)
 		return at;
 	r->turn = r->turn % (r->n - 1) + 1;
 	return &r->all[r->turn];
+}
+
+struct stream_pool *reactor_pool(struct reactor *at)
+{
+	return at->pool;
 }
 
 unsigned reactor_conns(const struct reactors *r, unsigned i)
@@ -161,7 +182,7 @@ static void submit(struct sock_op *op)
 		io_uring_prep_sendmsg(sqe, op->fd, op->msg, (unsigned)op->flags);
 	else
 		io_uring_prep_recvmsg(sqe, op->fd, op->msg, (unsigned)op->flags);
-	if (!op->send && op->drained && ring_polls_first(op->at->ring))
+	if (!op->send && op->drained && ring_has_deferred(op->at->ring))
 		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	op->rop.done = ended;
 	ring_submit_op(sqe, &op->rop);

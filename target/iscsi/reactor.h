@@ -13,7 +13,7 @@
 
 #include <sys/socket.h>
 
-#include "ring.h"
+#include "stream.h"
 
 struct reactors;
 struct reactor;
@@ -35,9 +35,10 @@ struct sock_op {
 
 /*
  * @n of them, the first being @home; the others get rings and threads.  @away: no
- * connection for the first if there are others.  -errno.
+ * connection for the first if there are others.  @pools: with buffers for multishot receives,
+ * where the kernel can.  -errno.
  */
-int reactors_new(struct reactors **ret, struct ring *home, unsigned n, bool away);
+int reactors_new(struct reactors **ret, struct ring *home, unsigned n, bool away, bool pools);
 /* No operation may be left.  NULL is fine. */
 void reactors_free(struct reactors *r);
 
@@ -46,6 +47,8 @@ struct reactor *reactor_take(struct reactors *r);
 void reactor_put(struct reactor *at);
 /* Whose turn it is to move many bytes for a connection of @at's: not the home thread's. */
 struct reactor *reactor_for_bulk(struct reactor *at);
+/* Its buffers for multishot receives, or NULL. */
+struct stream_pool *reactor_pool(struct reactor *at);
 /* How many connections reactor @i has, 0 if there is no such. */
 unsigned reactor_conns(const struct reactors *r, unsigned i);
 

@@ -3,6 +3,10 @@
  * Receiving: the byte stream cut into PDUs.  Headers and small data come through
  * the connection's buffer; the rest of a long data segment is received straight
  * to where it belongs, and what follows it in the same call into the buffer.
+ *
+ * While few commands are open and no long data comes or is asked for, a multishot receive
+ * runs instead (stream.h) and PDUs are read in its buffers.  Only what one buffer has of a
+ * header or tail and the next has not is copied together, in the connection's.
  */
 #include "iscsi_priv.h"
 
@@ -11,13 +15,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes that are copied to complete what is cut: more than a header without AHS. */
+#define JOIN_MAX 256u
+
+/*
+ * With more commands open, a receive that is asked for once in a turn brings more of them at
+ * once than a multishot one.
+ */
+#define FEW_OPEN 8u
+
 static void receive_done(struct sock_op *op, int res);
+static void stream_got(struct stream *s, struct stream_buf *b);
+static void stream_ended(struct stream *s, int res);
 
 int rx_init(struct iscsi_conn *c)
 {
-	c->rx.op.done = receive_done;
-	c->rx.buf = malloc(RX_BUFFER);
-	return c->rx.buf ? 0 : -ENOMEM;
+	struct rx *rx = &c->rx;
+
+	rx->op.done = receive_done;
+	rx->stream.got = stream_got;
+	rx->stream.ended = stream_ended;
+	STAILQ_INIT(&rx->unread);
+	rx->buf = rx->own = malloc(RX_BUFFER);
+	return rx->own ? 0 : -ENOMEM;
+}
+
+void rx_free(struct iscsi_conn *c)
+{
+	free(c->rx.own);
+}
+
+bool rx_idle(const struct iscsi_conn *c)
+{
+	return !c->rx.busy && !c->rx.stream.armed && !c->rx.running;
 }
 
 static bool reading(const struct iscsi_conn *c)
@@ -85,14 +115,17 @@ static bool step_header(struct iscsi_conn *c)
 static bool step_begin(struct iscsi_conn *c)
 {
 	enum rx_verdict v = c->state == CONN_FULL ? request_begin(c) : login_begin(c);
+	struct rx *rx = &c->rx;
 
 	if (v == RX_WAIT)
-		c->rx.waiting = true;
+		rx->waiting = true;
 	if (v != RX_GO)
 		return false;
-	c->rx.state = RX_DATA;
-	if (c->rx.cmd)
-		icmd_pin(c->rx.cmd);
+	rx->state = RX_DATA;
+	if (rx->cmd)
+		icmd_pin(rx->cmd);
+	if (rx->dst && rx->left > rx->tail - rx->head + STREAM_BUF)
+		rx_no_multishot(c);
 	return true;
 }
 
@@ -162,23 +195,117 @@ static bool (*const steps[])(struct iscsi_conn *) = {
 	[RX_TAIL] = step_tail,
 };
 
+/* ---- the bytes ---- */
+
+/* What is left in a buffer of the pool moves to our own, and that buffer goes back. */
+static void give_back(struct rx *rx)
+{
+	struct stream_buf *b = rx->lent;
+
+	if (!b)
+		return;
+	assert(rx->tail - rx->head <= RX_BUFFER);
+	memcpy(rx->own, rx->buf + rx->head, rx->tail - rx->head);
+	rx->tail -= rx->head;
+	rx->head = 0;
+	rx->buf = rx->own;
+	rx->lent = NULL;
+	stream_put(b);
+}
+
+/* More bytes behind those that are not enough; false: there are none. */
+static bool refill(struct rx *rx)
+{
+	struct stream_buf *b = STAILQ_FIRST(&rx->unread);
+	size_t n;
+
+	give_back(rx);
+	if (!b)
+		return false;
+	if (rx->tail == rx->head) {
+		STAILQ_REMOVE_HEAD(&rx->unread, link);
+		rx->lent = b;
+		rx->buf = b->mem;
+		rx->head = rx->unread_at;
+		rx->tail = b->len;
+		rx->unread_at = 0;
+		return true;
+	}
+	n = b->len - rx->unread_at < JOIN_MAX ? b->len - rx->unread_at : JOIN_MAX;
+	memmove(rx->own, rx->own + rx->head, rx->tail - rx->head);
+	rx->tail -= rx->head;
+	rx->head = 0;
+	assert(rx->tail + n <= RX_BUFFER);
+	memcpy(rx->own + rx->tail, b->mem + rx->unread_at, n);
+	rx->tail += n;
+	rx->unread_at += n;
+	if (rx->unread_at == b->len) {
+		STAILQ_REMOVE_HEAD(&rx->unread, link);
+		rx->unread_at = 0;
+		stream_put(b);
+	}
+	return true;
+}
+
+/* Nothing that has been received is wanted any more. */
+static void forget(struct rx *rx)
+{
+	struct stream_buf *b;
+
+	rx->head = rx->tail = 0;
+	give_back(rx);
+	while ((b = STAILQ_FIRST(&rx->unread))) {
+		STAILQ_REMOVE_HEAD(&rx->unread, link);
+		stream_put(b);
+	}
+	rx->unread_at = 0;
+}
+
 static void receive(struct iscsi_conn *c)
 {
 	struct rx *rx = &c->rx;
 	unsigned n = 0;
 
 	/* What is left is less than a header or a tail: cheap to move. */
-	memmove(rx->buf, rx->buf + rx->head, rx->tail - rx->head);
+	memmove(rx->own, rx->own + rx->head, rx->tail - rx->head);
 	rx->tail -= rx->head;
 	rx->head = 0;
 	rx->direct = rx->state == RX_DATA && rx->dst && rx->tail == 0 ? rx->left : 0;
 	if (rx->direct > 0)
 		rx->iov[n++] = (struct iovec) { rx->dst, rx->direct };
-	rx->iov[n++] = (struct iovec) { rx->buf + rx->tail, RX_BUFFER - rx->tail };
+	rx->iov[n++] = (struct iovec) { rx->own + rx->tail, RX_BUFFER - rx->tail };
 	rx->msg = (struct msghdr) { .msg_iov = rx->iov, .msg_iovlen = n };
 	rx->busy = true;
+	c->srv->stats.receives++;
 	sock_recv(c->reactor, &rx->op, c->fd, &rx->msg, 0);
 }
+
+void rx_no_multishot(struct iscsi_conn *c)
+{
+	c->rx.small = 0;
+	stream_stop(&c->rx.stream);
+}
+
+/* Receives in the way that fits, if none runs. */
+static void receive_more(struct iscsi_conn *c)
+{
+	struct stream_pool *pool = reactor_pool(c->reactor);
+	unsigned after = c->srv->limits.multishot_after;
+	struct rx *rx = &c->rx;
+
+	if (c->state != CONN_FULL || c->sess->counted > FEW_OPEN)
+		rx_no_multishot(c);
+	if (rx->busy || rx->stream.armed)
+		return;
+	if (!pool || after == 0 || rx->small < after) {
+		receive(c);
+		return;
+	}
+	c->srv->stats.multishots++;
+	stream_start(&rx->stream, pool, c->fd);
+}
+
+/* ---- the connection ---- */
 
 /* The connection ended, perhaps while a segment was being received for a request. */
 static void release(struct iscsi_conn *c)
@@ -188,6 +315,8 @@ static void release(struct iscsi_conn *c)
 	if (rx->cmd && rx->state >= RX_DATA)
 		icmd_unpin(rx->cmd);
 	rx->cmd = NULL;
+	rx->state = RX_HEADER;
+	forget(rx);
 }
 
 void rx_closed(struct iscsi_conn *c)
@@ -203,19 +332,20 @@ void rx_run(struct iscsi_conn *c)
 	if (rx->running)
 		return;
 	rx->running = true;
-	while (!rx->busy && reading(c) && steps[rx->state](c))
+	while (!rx->busy && reading(c) && (steps[rx->state](c) || (reading(c) && refill(rx))))
 		;
 	rx->running = false;
 	if (c->state == CONN_CLOSED) {
 		rx_closed(c);
 		conn_settle(c);
-	} else if (!rx->busy && c->state == CONN_DRAIN) {
-		release(c);
-		rx->state = RX_HEADER;
-		rx->head = rx->tail = 0;
-		receive(c);
-	} else if (!rx->busy && reading(c)) {
-		receive(c);
+	} else if (c->state == CONN_DRAIN) {
+		if (!rx->busy)
+			release(c);
+		receive_more(c);
+	} else if (reading(c)) {
+		receive_more(c);
+	} else {
+		stream_stop(&rx->stream);
 	}
 }
 
@@ -229,6 +359,18 @@ void rx_resume(struct iscsi_conn *c)
 	rx_run(c);
 }
 
+static void came(struct iscsi_conn *c, size_t n)
+{
+	c->rx.progress = ring_now(c->srv->env.ring);
+	c->srv->stats.bytes_in += n;
+}
+
+/* A receive ended with @err, or 0 at the end of the connection. */
+static void failed(struct iscsi_conn *c, int err)
+{
+	conn_close(c, err == 0 || err == -ECONNRESET ? "closed by the initiator" : strerror(-err));
+}
+
 static void receive_done(struct sock_op *op, int res)
 {
 	struct iscsi_conn *c = container_of(op, struct iscsi_conn, rx.op);
@@ -238,15 +380,36 @@ static void receive_done(struct sock_op *op, int res)
 	if (res > 0) {
 		size_t direct = (size_t)res < rx->direct ? (size_t)res : rx->direct;
 
-		rx->progress = ring_now(c->srv->env.ring);
+		came(c, (size_t)res);
 		rx->op.drained = (size_t)res < rx->direct + RX_BUFFER - rx->tail;
-		c->srv->stats.bytes_in += (size_t)res;
 		if (direct > 0)
 			took(c, rx->dst, direct);
 		rx->tail += (size_t)res - direct;
+		rx->small = direct > STREAM_BUF ? 0 : rx->small + 1;
 	} else if (res != -EINTR && res != -EAGAIN) {
-		conn_close(c, res == 0 || res == -ECONNRESET ? "closed by the initiator"
-							     : strerror(-res));
+		failed(c, res);
 	}
+	rx_run(c);
+}
+
+static void stream_got(struct stream *s, struct stream_buf *b)
+{
+	struct iscsi_conn *c = container_of(s, struct iscsi_conn, rx.stream);
+
+	came(c, b->len);
+	c->srv->stats.multishot_buffers++;
+	STAILQ_INSERT_TAIL(&c->rx.unread, b, link);
+	rx_run(c);
+}
+
+static void stream_ended(struct stream *s, int res)
+{
+	struct iscsi_conn *c = container_of(s, struct iscsi_conn, rx.stream);
+
+	/* No buffers: the connection has one of its own. */
+	if (res == -ENOBUFS)
+		c->rx.small = 0;
+	else if (res != -ECANCELED && res != -EINTR && res != -EAGAIN)
+		failed(c, res);
 	rx_run(c);
 }

@@ -24,6 +24,7 @@ const struct iscsi_limits iscsi_limits_defaults = {
 	.max_text = 64u << 10,
 	.arena_bytes = 64u << 20,
 	.reactors = 0,
+	.multishot_after = 16,
 };
 
 unsigned iscsi_default_reactors(void)
@@ -95,7 +96,8 @@ int iscsi_server_new(struct iscsi_server **ret, const struct bs_env *env,
 	LIST_INIT(&s->sessions);
 	err = arena_new(&s->arena, env->ring, limits->arena_bytes);
 	if (!err)
-		err = reactors_new(&s->reactors, env->ring, s->limits.reactors, limits->all_away);
+		err = reactors_new(&s->reactors, env->ring, s->limits.reactors, limits->all_away,
+				   limits->multishot_after > 0);
 	if (err) {
 		arena_free(s->arena);
 		free(s);

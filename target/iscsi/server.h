@@ -30,6 +30,8 @@ struct iscsi_limits {
 	size_t arena_bytes;	  /* data memory for all sessions                       */
 	unsigned reactors;	  /* threads that send and receive, the ring's included; */
 				  /* 0: iscsi_default_reactors                           */
+	unsigned multishot_after; /* receives in a row without long data, then multishot;  */
+				  /* 0: never                                              */
 	bool all_away;		  /* no connection stays on the ring's own: for tests    */
 };
 extern const struct iscsi_limits iscsi_limits_defaults;
@@ -81,6 +83,8 @@ struct iscsi_stats {
 	uint64_t connections, logins, login_failures;
 	uint64_t commands, bytes_in, bytes_out; /* on the wire, PDUs and all */
 	uint64_t rejects, digest_errors;
+	uint64_t receives;			/* single ones                    */
+	uint64_t multishots, multishot_buffers; /* multishot ones; what came by them */
 	unsigned sessions_now, connections_now;
 	unsigned on_reactor[ISCSI_MAX_REACTORS]; /* connections now, of each */
 };

@@ -22,6 +22,7 @@ GROUPS = (
     ("io-direct", commands.io_direct, 105, "the same with O_DIRECT; fio's limit"),
     ("io-tmpfs", commands.io_tmpfs, 35, "the same on tmpfs, one session"),
     ("io-xfs", commands.io_xfs, 35, "the same on XFS, one session"),
+    ("receives", commands.receives, 50, "multishot receives and single ones, on memory"),
     ("rates", commands.rates, 40, "PT, RRTI and zero-token WUT a second"),
     ("foreground", commands.foreground, 55, "latency of reads while a copy runs"),
     ("tokens-live", tokens.live, 85, "random writes beside live tokens"),

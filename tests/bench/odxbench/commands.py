@@ -36,12 +36,13 @@ def _many(sessions):
 
 
 def io_sample(load, path, words, seconds):
+    """@path: the file that writes are on, which is flushed after them; None: memory."""
     def go():
         answer = load.step("io", seconds=seconds, **words)
         if not answer["ops"]:
             raise system.Failed(f"no command ended within {seconds} s")
         latency = answer.get("read") or answer["write"]
-        if words["reads"] == 0:
+        if words["reads"] == 0 and path:
             system.sync_file(path)
         return {"iops": answer["iops"], "rate": answer["bytes"] / answer["seconds"],
                 "seconds": answer["seconds"], "per_op": answer["server_cpu"] / answer["ops"],
@@ -125,6 +126,22 @@ def io_tmpfs(bench):
 
 def io_xfs(bench):
     io_beside_tgtd(bench, "xfs, cached", bench.places.get("xfs"), False, True)
+
+
+# ---- ways of receiving ----
+
+def receives(bench):
+    """The same memory LUN with multishot receives and without: what comes from storage is the
+    same, and nothing."""
+    with contextlib.ExitStack() as stack:
+        loads = {}
+        for way, config in (("multishot", ""), ("single", "multishot-after = 0")):
+            odxd = stack.enter_context(Odxd(bench, [(f"mem:{way}", "size = 64M")], 256, config))
+            loads[way] = stack.enter_context(Load(bench, odxd, SESSIONS))
+            loads[way].step("io", lun=0, bs="1M", pattern="once", reads=0, depth=4)
+        for what, words in io_slices(False):
+            turns(bench, f"receives/{what}",
+                  {k: io_sample(v, None, words, bench.slice) for k, v in loads.items()})
 
 
 # ---- token commands ----

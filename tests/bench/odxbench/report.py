@@ -184,6 +184,19 @@ def rates_table(view):
                  rows) if rows else "Not measured."
 
 
+def receives_table(view):
+    rows = []
+    for load, workload, way in _ways_of(view, "receives/"):
+        rows.append([load, way, count(view.med(workload, way, "iops")) + "/s",
+                     plus_minus(view.results.values(workload, way, "iops")),
+                     "" if way == "single" else times(view.ratio(workload, "iops", way, "single")),
+                     times(view.med(workload, way, "per_op") * 1e6, 1),
+                     micros(view.med(workload, way, "p50")),
+                     micros(view.med(workload, way, "p99"))])
+    return table(["load", "receives", "commands", "spread", "times single",
+                  "server CPU s/million", "p50", "p99"], rows) if rows else "Not measured."
+
+
 def foreground_table(view):
     rows = []
     for place, workload, way in _ways_of(view, "foreground/"):
@@ -276,6 +289,7 @@ def sections(results):
         "limits": limits(view),
         "clients": copy_table(view, "clients/"),
         "io": io_table(view),
+        "receives": receives_table(view),
         "rates": rates_table(view),
         "foreground": foreground_table(view),
         "token-musts": musts_table(view, musts.tokens(view)),

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +72,13 @@ void peer_raw(struct peer *p, const void *bytes, size_t len)
 	const char *at = bytes;
 
 	while (len > 0) {
-		ssize_t n = send(p->fd, at, len, MSG_NOSIGNAL);
+		size_t piece = p->cut ? (size_t)rand() % p->cut + 1 : len;
+		ssize_t n = send(p->fd, at, piece < len ? piece : len, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return;
+		if (p->cut)
+			sched_yield();
 		at += n;
 		len -= (size_t)n;
 	}

@@ -36,13 +36,14 @@ static void add_lu(struct rig *r, struct target *t, unsigned lun)
 
 void rig_init(struct rig *r)
 {
-	const char *reactors = getenv("RIG_REACTORS");
+	const char *reactors = getenv("RIG_REACTORS"), *multishot = getenv("RIG_MULTISHOT");
 
 	*r = (struct rig) { .limits = iscsi_limits_defaults };
 	r->limits.arena_bytes = 4 << 20;
 	r->limits.login_timeout_s = 30;
 	r->limits.nop_interval_s = 0;
 	r->limits.all_away = reactors;
+	r->limits.multishot_after = multishot ? (unsigned)atoi(multishot) : 0;
 	r->limits.reactors = reactors ? (unsigned)atoi(reactors) : 1;
 }
 

@@ -34,7 +34,8 @@ struct rig {
 
 /*
  * Limits as tests like them: small, short times; as many reactors as RIG_REACTORS in the
- * environment says and no connection on the first, or one.
+ * environment says and no connection on the first, or one; and multishot receives after so
+ * many small ones as RIG_MULTISHOT says, or none.
  */
 void rig_init(struct rig *r);
 void rig_start(struct rig *r);
@@ -54,6 +55,7 @@ struct peer {
 	bool header_digest, data_digest;
 	uint8_t isid_tail; /* last byte of the ISID */
 	uint16_t tsih;
+	size_t cut; /* sends pieces of at most so many bytes, by chance; 0: all in one */
 };
 
 /* What came: header and data segment. */

@@ -53,7 +53,7 @@ static void test_everything(void)
 	int r = load(
 		&cfg,
 		"portals = {\"127.0.0.1:0\", \"[::1]:3260,65535\"}\n"
-		"log-level = debug reactors = 5\n"
+		"log-level = debug reactors = 5 multishot-after = 3\n"
 		"limits { max-connections = 7 memory = 32M login-timeout = \"2m\"\n"
 		"         nop-interval = 0 }\n"
 		"discovery { chap { user = d secret = \"abcdefghijkl\" } }\n" HEAD
@@ -81,6 +81,7 @@ static void test_everything(void)
 	CU_ASSERT_EQUAL(cfg.log_level, LEVEL_DEBUG);
 	CU_ASSERT_EQUAL(cfg.limits.max_connections, 7);
 	CU_ASSERT_EQUAL(cfg.limits.reactors, 5);
+	CU_ASSERT_EQUAL(cfg.limits.multishot_after, 3);
 	CU_ASSERT_EQUAL(cfg.limits.max_sessions, iscsi_limits_defaults.max_sessions);
 	CU_ASSERT_EQUAL(cfg.limits.arena_bytes, 32u << 20);
 	CU_ASSERT_EQUAL(cfg.limits.login_timeout_s, 120);
