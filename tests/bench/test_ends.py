@@ -150,6 +150,9 @@ def nothing_measured_is_no_success(top):
 
 def main():
     passed = failed = 0
+    # nohup and job control let us ignore them, and the bench would, too.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     tests = [v for k, v in globals().items() if callable(v) and getattr(v, "__module__", "") ==
              "__main__" and k not in ("Run", "in_directory", "interrupted", "main")]
     for test in tests:
