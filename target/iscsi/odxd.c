@@ -127,7 +127,8 @@ static void say_stats(const struct odxd *d)
 	for (unsigned i = 0; d->targets && i < d->opts.cfg.ntargets; i++)
 		if (d->targets[i])
 			odxd_say_stats(f, d->targets[i]);
-	odxd_say_portal_stats(f, d->server);
+	if (d->server)
+		odxd_say_portal_stats(f, d->server);
 }
 
 static void watch_signals(struct odxd *d);
@@ -422,10 +423,10 @@ static int finish(struct odxd *d, int status)
 	}
 	/* What follows may take as long as the storage does: a signal ends it. */
 	sigprocmask(SIG_SETMASK, &d->old_mask, NULL);
-	iscsi_server_free(d->server);
-	ended = d->targets ? report_ended_luns(d) : 0;
 	if (d->opts.verbose)
 		say_stats(d);
+	iscsi_server_free(d->server);
+	ended = d->targets ? report_ended_luns(d) : 0;
 	for (unsigned i = 0; d->targets && i < d->opts.cfg.ntargets; i++) {
 		int r = target_free(d->targets[i]);
 

@@ -24,6 +24,9 @@
  */
 #define FEW_OPEN 8u
 
+/* A segment is long from here on: it would come in several buffers, and be copied. */
+#define LONG_DATA (2 * STREAM_BUF)
+
 static void receive_done(struct sock_op *op, int res);
 static void stream_got(struct stream *s, struct stream_buf *b);
 static void stream_ended(struct stream *s, int res);
@@ -124,7 +127,7 @@ static bool step_begin(struct iscsi_conn *c)
 	rx->state = RX_DATA;
 	if (rx->cmd)
 		icmd_pin(rx->cmd);
-	if (rx->dst && rx->left > rx->tail - rx->head + STREAM_BUF)
+	if (rx->dst && rx->pdu.data_len > LONG_DATA)
 		rx_no_multishot(c);
 	return true;
 }
@@ -365,12 +368,6 @@ static void came(struct iscsi_conn *c, size_t n)
 	c->srv->stats.bytes_in += n;
 }
 
-/* A receive ended with @err, or 0 at the end of the connection. */
-static void failed(struct iscsi_conn *c, int err)
-{
-	conn_close(c, err == 0 || err == -ECONNRESET ? "closed by the initiator" : strerror(-err));
-}
-
 static void receive_done(struct sock_op *op, int res)
 {
 	struct iscsi_conn *c = container_of(op, struct iscsi_conn, rx.op);
@@ -385,9 +382,10 @@ static void receive_done(struct sock_op *op, int res)
 		if (direct > 0)
 			took(c, rx->dst, direct);
 		rx->tail += (size_t)res - direct;
-		rx->small = direct > STREAM_BUF ? 0 : rx->small + 1;
+		rx->small++;
 	} else if (res != -EINTR && res != -EAGAIN) {
-		failed(c, res);
+		conn_close(c, res == 0 || res == -ECONNRESET ? "closed by the initiator"
+							     : strerror(-res));
 	}
 	rx_run(c);
 }
@@ -406,10 +404,11 @@ static void stream_ended(struct stream *s, int res)
 {
 	struct iscsi_conn *c = container_of(s, struct iscsi_conn, rx.stream);
 
-	/* No buffers: the connection has one of its own. */
-	if (res == -ENOBUFS)
+	/*
+	 * No buffers left: the connection has one of its own.  An end, or an error: the next
+	 * receive meets it, too, when we read again; until then our last word may be on its way.
+	 */
+	if (res != -ECANCELED && res != -EINTR && res != -EAGAIN)
 		c->rx.small = 0;
-	else if (res != -ECANCELED && res != -EINTR && res != -EAGAIN)
-		failed(c, res);
 	rx_run(c);
 }

@@ -105,11 +105,17 @@ void stream_put(struct stream_buf *b)
 static void buf_here(struct ring_post *post)
 {
 	struct stream_buf *b = container_of(post, struct stream_buf, post);
+	struct stream *s = b->of;
 
 	b->pool->lent++;
+	/* A cancel may miss a receive that is at work in that moment: once more. */
+	if (s->stopping && !s->stop_open) {
+		s->stopping = false;
+		stream_stop(s);
+	}
 	/* The kernel may take a buffer and then find nothing for it. */
 	if (b->len > 0)
-		b->of->got(b->of, b);
+		s->got(s, b);
 	else
 		stream_put(b);
 }

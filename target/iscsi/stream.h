@@ -2,9 +2,8 @@
 /*
  * Multishot receives: armed once, a socket's bytes come as they arrive, in buffers that the
  * kernel takes from a pool (io_uring_prep_recv_multishot(3), io_uring_register_buf_ring(3)).
- * It saves a submission for each receive, and idle connections need no memory.  What is to go
- * straight to where it belongs needs recvmsg instead (sock_recv): whoever expects such data
- * stops the stream before it comes.
+ * It saves a submission for each receive.  What is to go straight to where it belongs needs
+ * recvmsg instead (sock_recv): whoever expects such data stops the stream before it comes.
  *
  * A pool belongs to one ring; what it brings is handed over on the home ring's thread.  All
  * functions on the home thread.

@@ -264,11 +264,17 @@ static void no_uring(void)
 {
 	struct run r = RUN(program("NO_URING"), program("ODXD"), "--portal", "127.0.0.1:0", "--lun",
 			   "mem:a,size=1M");
+	int status = r.status;
 
-	if (r.status == 77)
+	if (status == 77)
 		test_skip("no seccomp");
 	else
 		CU_ASSERT(refused("odxd without io_uring", &r, "io_uring"));
+	run_done(&r);
+	/* There are no counters to say. */
+	r = RUN(program("NO_URING"), program("ODXD"), "--portal", "127.0.0.1:0", "--lun",
+		"mem:a,size=1M", "-v");
+	CU_ASSERT_EQUAL(r.status, status);
 	run_done(&r);
 }
 
@@ -339,6 +345,13 @@ static void run_option(void)
 		"mem:b,size=1M", "--run", "\"$ODXCP\" $uri/0 $uri/1");
 	CU_ASSERT_EQUAL(r.status, 0);
 	CU_ASSERT(strstr(r.out, "offloaded    1 MiB") != NULL);
+	run_done(&r);
+	r = RUN(program("ODXD"), "--portal", "127.0.0.1:0", "--lun", "mem:a,size=1M", "-v", "--run",
+		"iscsi-ls -s ${uri%%/iqn*} >/dev/null");
+	CU_ASSERT_EQUAL(r.status, 0);
+	CU_ASSERT(strstr(r.err, "\nstats " ODXD_IQN "/0: commands=") != NULL);
+	CU_ASSERT(strstr(r.err, "\nstats portal: connections=") != NULL);
+	CU_ASSERT(strstr(r.err, " logins=0 ") == NULL);
 	run_done(&r);
 	r = RUN(program("ODXD"), "--portal", "127.0.0.1:0", "--lun", "mem:a,size=1M", "--run",
 		"kill -9 $$");

@@ -149,8 +149,6 @@ static void test_many(void)
 static void cut(unsigned reactors, const char *more, size_t most)
 {
 	static uint8_t data[8192];
-	uint64_t multishots;
-
 	srand(5);
 	start(1, reactors, more);
 	p.cut = most;
@@ -161,8 +159,7 @@ static void cut(unsigned reactors, const char *more, size_t most)
 		write_at(i * 16, data, len, len);
 		check_at(i * 16, data, len);
 	}
-	multishots = rig_stats(&rig).multishots;
-	CU_ASSERT(multishots >= 1 && multishots < 10);
+	CU_ASSERT(rig_stats(&rig).multishots >= 1);
 	CU_ASSERT(rig_stats(&rig).multishot_buffers > 100);
 	end();
 }
@@ -176,6 +173,30 @@ static void test_cut(void)
 		cut(1, "|HeaderDigest=CRC32C|DataDigest=CRC32C", most[i]);
 		cut(3, "|HeaderDigest=CRC32C|DataDigest=CRC32C", most[i]);
 	}
+}
+
+/* A peer that says its last word and closes its side at once is answered all the same. */
+static void last_word(unsigned reactors)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		struct iscsi_pdu pdu;
+
+		start(1, reactors, "");
+		say_ready(3);
+		CU_ASSERT_EQUAL(rig_stats(&rig).multishots, 1);
+		pdu = peer_request(&p, ISCSI_LOGOUT_REQ, true);
+		pdu.flags = ISCSI_F_FINAL;
+		peer_send(&p, &pdu, NULL, 0);
+		shutdown(p.fd, SHUT_WR);
+		CU_ASSERT_EQUAL(peer_recv(&p)->pdu.opcode, ISCSI_LOGOUT_RSP);
+		end();
+	}
+}
+
+static void test_last_word(void)
+{
+	last_word(1);
+	last_word(3);
 }
 
 /* A peer that goes while its bytes lie in the buffers. */
@@ -208,6 +229,7 @@ int main(int argc, char **argv)
 		{ "multishot-after = 0: never", test_never },
 		{ "with many commands open it stops", test_many },
 		{ "however the stream is cut, the data is right", test_cut },
+		{ "a logout and the end in one go: answered", test_last_word },
 		{ "peers that go leave no buffer behind", test_gone },
 		TEST_END
 	};

@@ -241,11 +241,13 @@ static void limit(bool away)
 		run();
 		CU_ASSERT_EQUAL_FATAL(b.got, n);
 		CU_ASSERT_EQUAL_FATAL(b.nheld, i);
-		CU_ASSERT(b.stream.armed);
+		/* Linux 6.1 looks for a buffer even before there is more to receive. */
+		CU_ASSERT(b.stream.armed || i == STREAM_BUFS);
 	}
 	b.want = SIZE_MAX;
 	send_bytes(n, 10);
-	run();
+	if (b.stream.armed)
+		run();
 	CU_ASSERT_EQUAL(b.res, -ENOBUFS);
 	CU_ASSERT_EQUAL(b.got, n);
 	put_held();
