@@ -382,7 +382,7 @@ static void receive_done(struct sock_op *op, int res)
 		if (direct > 0)
 			took(c, rx->dst, direct);
 		rx->tail += (size_t)res - direct;
-		rx->small++;
+		rx->small = direct > 0 ? 0 : rx->small + 1;
 	} else if (res != -EINTR && res != -EAGAIN) {
 		conn_close(c, res == 0 || res == -ECONNRESET ? "closed by the initiator"
 							     : strerror(-res));
