@@ -82,10 +82,8 @@ void command_received(struct icmd *cmd, bool digest_ok)
 		fail_with(cmd, KEY_ABORTED_COMMAND, ASC_PROTOCOL_SERVICE_CRC);
 	}
 	cmd->received = cmd->pdu.data_len;
-	if (cmd->unsolicited) {
+	if (cmd->unsolicited)
 		data_out_owes(cmd, true);
-		rx_no_multishot(cmd->sess->conn);
-	}
 }
 
 /*

@@ -14,6 +14,8 @@ void data_out_owes(struct icmd *cmd, bool owes)
 {
 	cmd->owes = owes;
 	cmd->owes_since = ring_now(cmd->sess->srv->env.ring);
+	if (owes)
+		rx_no_multishot(cmd->sess->conn);
 }
 
 static uint32_t piece_len(const struct icmd *cmd)
@@ -35,7 +37,6 @@ static void ask(struct icmd *cmd, uint32_t len)
 	cmd->ttt = (uint32_t)(cmd - cmd->sess->pool) << 16 | (cmd->r2t_sn & 0xffff);
 	cmd->data_out_sn = 0;
 	data_out_owes(cmd, true);
-	rx_no_multishot(cmd->sess->conn);
 	cmd->r2t.next = r2t_next;
 	cmd->r2t.sent = r2t_sent;
 	icmd_pin(cmd);

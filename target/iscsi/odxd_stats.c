@@ -4,37 +4,52 @@
 
 #include <stddef.h>
 
-#define COUNTER(name)                                  \
-	{                                              \
-#name, offsetof(struct lu_stats, name) \
+struct counter {
+	const char *name;
+	size_t at; /* of a uint64_t */
+};
+
+#define COUNTER(of, name)                        \
+	{                                        \
+#name, offsetof(struct of, name) \
 	}
 
-static const struct {
-	const char *name;
-	size_t at;
-} counters[] = {
-	COUNTER(commands),	COUNTER(check_conditions), COUNTER(bytes_read),
-	COUNTER(bytes_written), COUNTER(populate_tokens),  COUNTER(writes_using_token),
-	COUNTER(partial),	COUNTER(bytes_offloaded),  COUNTER(bytes_copied),
-	COUNTER(bytes_zeroed),	COUNTER(bytes_grafted),	   COUNTER(extended_copies),
-	COUNTER(bytes_xcopied),
+static const struct counter lun_counters[] = {
+	COUNTER(lu_stats, commands),	    COUNTER(lu_stats, check_conditions),
+	COUNTER(lu_stats, bytes_read),	    COUNTER(lu_stats, bytes_written),
+	COUNTER(lu_stats, populate_tokens), COUNTER(lu_stats, writes_using_token),
+	COUNTER(lu_stats, partial),	    COUNTER(lu_stats, bytes_offloaded),
+	COUNTER(lu_stats, bytes_copied),    COUNTER(lu_stats, bytes_zeroed),
+	COUNTER(lu_stats, bytes_grafted),   COUNTER(lu_stats, extended_copies),
+	COUNTER(lu_stats, bytes_xcopied),   { 0 },
 };
+
+static const struct counter portal_counters[] = {
+	COUNTER(iscsi_stats, connections),	 COUNTER(iscsi_stats, logins),
+	COUNTER(iscsi_stats, login_failures),	 COUNTER(iscsi_stats, commands),
+	COUNTER(iscsi_stats, bytes_in),		 COUNTER(iscsi_stats, bytes_out),
+	COUNTER(iscsi_stats, rejects),		 COUNTER(iscsi_stats, digest_errors),
+	COUNTER(iscsi_stats, receives),		 COUNTER(iscsi_stats, multishots),
+	COUNTER(iscsi_stats, multishot_buffers), { 0 },
+};
+
+static void say(FILE *f, const void *stats, const struct counter *counters)
+{
+	for (const struct counter *c = counters; c->name; c++) {
+		const uint64_t *value = (const void *)((const char *)stats + c->at);
+
+		fprintf(f, " %s=%llu", c->name, (unsigned long long)*value);
+	}
+	fputc('\n', f);
+}
 
 void odxd_say_portal_stats(FILE *f, const struct iscsi_server *s)
 {
 	struct iscsi_stats st;
 
 	iscsi_server_stats(s, &st);
-	fprintf(f,
-		"stats portal: connections=%llu logins=%llu login_failures=%llu commands=%llu "
-		"bytes_in=%llu bytes_out=%llu rejects=%llu digest_errors=%llu receives=%llu "
-		"multishots=%llu multishot_buffers=%llu\n",
-		(unsigned long long)st.connections, (unsigned long long)st.logins,
-		(unsigned long long)st.login_failures, (unsigned long long)st.commands,
-		(unsigned long long)st.bytes_in, (unsigned long long)st.bytes_out,
-		(unsigned long long)st.rejects, (unsigned long long)st.digest_errors,
-		(unsigned long long)st.receives, (unsigned long long)st.multishots,
-		(unsigned long long)st.multishot_buffers);
+	fputs("stats portal:", f);
+	say(f, &st, portal_counters);
 	fflush(f);
 }
 
@@ -44,15 +59,8 @@ void odxd_say_stats(FILE *f, const struct target *t)
 	unsigned n = target_luns(t, luns, TARGET_MAX_LUNS);
 
 	for (unsigned i = 0; i < n; i++) {
-		const char *stats = (const char *)lu_stats(target_lu(t, luns[i]));
-
 		fprintf(f, "stats %s/%u:", target_name(t), luns[i]);
-		for (unsigned k = 0; k < sizeof(counters) / sizeof(counters[0]); k++) {
-			const uint64_t *value = (const void *)(stats + counters[k].at);
-
-			fprintf(f, " %s=%llu", counters[k].name, (unsigned long long)*value);
-		}
-		fputc('\n', f);
+		say(f, lu_stats(target_lu(t, luns[i])), lun_counters);
 	}
 	fflush(f);
 }

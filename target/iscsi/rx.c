@@ -200,18 +200,24 @@ static bool (*const steps[])(struct iscsi_conn *) = {
 
 /* ---- the bytes ---- */
 
-/* What is left in a buffer of the pool moves to our own, and that buffer goes back. */
+/* What is left moves to the beginning of our own buffer. */
+static void compact(struct rx *rx)
+{
+	assert(rx->tail - rx->head <= RX_BUFFER);
+	memmove(rx->own, rx->buf + rx->head, rx->tail - rx->head);
+	rx->tail -= rx->head;
+	rx->head = 0;
+	rx->buf = rx->own;
+}
+
+/* A buffer of the pool goes back; what is left in it is kept. */
 static void give_back(struct rx *rx)
 {
 	struct stream_buf *b = rx->lent;
 
 	if (!b)
 		return;
-	assert(rx->tail - rx->head <= RX_BUFFER);
-	memcpy(rx->own, rx->buf + rx->head, rx->tail - rx->head);
-	rx->tail -= rx->head;
-	rx->head = 0;
-	rx->buf = rx->own;
+	compact(rx);
 	rx->lent = NULL;
 	stream_put(b);
 }
@@ -235,9 +241,7 @@ static bool refill(struct rx *rx)
 		return true;
 	}
 	n = b->len - rx->unread_at < JOIN_MAX ? b->len - rx->unread_at : JOIN_MAX;
-	memmove(rx->own, rx->own + rx->head, rx->tail - rx->head);
-	rx->tail -= rx->head;
-	rx->head = 0;
+	compact(rx);
 	assert(rx->tail + n <= RX_BUFFER);
 	memcpy(rx->own + rx->tail, b->mem + rx->unread_at, n);
 	rx->tail += n;
@@ -270,9 +274,7 @@ static void receive(struct iscsi_conn *c)
 	unsigned n = 0;
 
 	/* What is left is less than a header or a tail: cheap to move. */
-	memmove(rx->own, rx->own + rx->head, rx->tail - rx->head);
-	rx->tail -= rx->head;
-	rx->head = 0;
+	compact(rx);
 	rx->direct = rx->state == RX_DATA && rx->dst && rx->tail == 0 ? rx->left : 0;
 	if (rx->direct > 0)
 		rx->iov[n++] = (struct iovec) { rx->dst, rx->direct };

@@ -160,11 +160,6 @@ static void completed(struct ring_op *rop, int res, unsigned cqe_flags)
 	struct stream *s = container_of(rop, struct stream, rop);
 	struct stream_pool *pool = s->pool;
 
-	/* From the last message on the stream is the home thread's: it may begin anew. */
-	if (!(cqe_flags & IORING_CQE_F_MORE)) {
-		s->res = res > 0 ? -EAGAIN : res;
-		s->post.fn = end_here;
-	}
 	if (cqe_flags & IORING_CQE_F_BUFFER) {
 		struct stream_buf *b = &pool->bufs[cqe_flags >> IORING_CQE_BUFFER_SHIFT];
 		bool lent = atomic_exchange_explicit(&b->lent, true, memory_order_acquire);
@@ -175,8 +170,12 @@ static void completed(struct ring_op *rop, int res, unsigned cqe_flags)
 		b->len = res > 0 ? (size_t)res : 0;
 		tell(pool, &b->post);
 	}
-	if (!(cqe_flags & IORING_CQE_F_MORE))
-		tell(pool, &s->post);
+	if (cqe_flags & IORING_CQE_F_MORE)
+		return;
+	/* From this message on the stream is the home thread's: it may begin anew. */
+	s->res = res > 0 ? -EAGAIN : res;
+	s->post.fn = end_here;
+	tell(pool, &s->post);
 }
 
 static void arm(struct stream *s)
